@@ -1,0 +1,91 @@
+"""Exact search by cosine: the slow truth that every other index is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.axis import Axis
+from candidates.contracts import Select
+from candidates.errors import VariantsError
+from candidates.filters import Filter
+from candidates.run import Run
+from candidates.vectors import Vectors
+
+_TILE = 2**22
+"""Scores held at once (16 MiB of float32): a tile of queries meets all items."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactIndex:
+    """Cosine against every item, in tiles of torch matrix products.
+
+    Attributes:
+        vectors: The items, float16 or float32 (n, d).
+        select: Which items meet a `Filter`.
+    """
+
+    vectors: Vectors
+    select: Select | None = None
+
+    @property
+    def items(self) -> Axis:
+        """What the index finds."""
+        return self.vectors.axis
+
+    @property
+    def version(self) -> str:
+        """What the vectors were made by."""
+        return self.vectors.version
+
+    @cached_property
+    def _unit(self) -> NDArray[np.float32]:
+        return self.vectors.unit()
+
+    def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
+        """The k nearest items of each vector by cosine (see `candidates.contracts.Index`)."""
+        vectors.require_version(self.version)
+        admitted = self._unit.any(axis=1)
+        if where:
+            admitted &= selected(self.select, where)
+        rows = np.flatnonzero(admitted)
+        lists = list(_tiles(vectors.unit(), self._unit if len(rows) == len(self._unit) else self._unit[rows], k))
+        depth = min(k, len(rows))
+        found = np.concatenate([one for one, _ in lists] or [np.zeros((0, depth), np.int64)])
+        scores = np.concatenate([two for _, two in lists] or [np.zeros((0, depth), np.float32)])
+        items = np.where(found < 0, -1, rows[found] if len(rows) else found)
+        return Run.from_matrix("exact", vectors.axis, self.items, items, scores)
+
+
+def selected(select: Select | None, where: Filter) -> NDArray[np.bool_]:
+    """Which rows meet `where`; raises where the index knows nothing about the products behind its rows."""
+    if select is None:
+        raise VariantsError("this index was built without the products, so it can't be filtered", "Pass `select`")
+    return select(where)
+
+
+def _tiles(
+    queries: NDArray[np.float32], items: NDArray[np.float32], k: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    import torch
+
+    depth = min(k, len(items))
+    height = max(1, _TILE // max(1, len(items)))
+    transposed = torch.from_numpy(items).T
+    for start in range(0, len(queries) if depth else 0, height):
+        tile = queries[start : start + height]
+        best = torch.topk(torch.from_numpy(tile) @ transposed, depth, dim=1)
+        yield _ordered(best.indices.numpy(), best.values.numpy(), np.linalg.norm(tile, axis=1) > 0)
+
+
+def _ordered(
+    rows: NDArray[np.int64], scores: NDArray[np.float32], present: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    # Equal scores come out of topk in any order; sorted by row they are the same in every build.
+    order = np.lexsort((rows, -scores), axis=1)
+    rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    return np.where(present[:, None], rows, -1), scores

@@ -1,0 +1,70 @@
+"""Which columns each table has, and what is said when one is missing."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from candidates.errors import SchemaError
+
+_ID = pa.dictionary(pa.int32(), pa.string())
+
+PRODUCTS = pa.schema(
+    [
+        ("id", pa.large_string()),
+        ("seller", pa.string()),
+        ("title", pa.string()),
+        ("description", pa.string()),
+        ("brand", pa.string()),
+        ("product_type", pa.string()),
+        ("price", pa.string()),
+        ("link", pa.string()),
+        ("availability", pa.string()),
+        ("gtin", pa.string()),
+        ("mpn", pa.string()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+        ("pictures", pa.list_(pa.string())),
+        ("group", pa.string()),
+        ("line", pa.int64()),
+        ("digest", pa.string()),
+    ]
+)
+"""`products.parquet`: one row a product, key `id`; `digest` covers everything but `line`."""
+
+IMAGES = pa.schema(
+    [
+        ("image_id", pa.large_string()),
+        ("product_row", pa.int32()),
+        ("position", pa.int32()),
+        ("path", pa.string()),
+        ("digest", pa.string()),
+    ]
+)
+"""`image/images.parquet`: one row a usable picture, key `image_id`; `digest` covers the file's bytes."""
+
+CANDIDATES = pa.schema(
+    [
+        ("query_id", _ID),
+        ("candidate_id", _ID),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("text_rank", pa.int32()),
+        ("text_score", pa.float32()),
+        ("image_rank", pa.int32()),
+        ("image_score", pa.float32()),
+        ("via_id", _ID),
+    ]
+)
+"""`candidates/part-*.parquet`: key (`query_id`, `candidate_id`); null where a list does not hold the pair."""
+
+REFUSED = ("where", "id", "reason", "mend")
+"""`refused.csv`: one row a refused feed row or picture."""
+
+
+def require(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
+    """Returns the schema's columns of `table` with the schema's types; raises `SchemaError` naming what is missing."""
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise SchemaError(
+            f"{what} lacks the column {', '.join(missing)}", "It was written by another version; run again"
+        )
+    return table.select(schema.names).cast(schema)

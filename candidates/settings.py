@@ -1,0 +1,128 @@
+"""Everything a person may choose, read once from TOML and passed as arguments."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from candidates.errors import SettingsError
+
+Strategy = Literal["hop", "text", "image", "union", "rrf", "weighted"]
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeedSettings(_Section):
+    """How the feed is read."""
+
+    format: str = Field("auto", description="`google-tsv`, `magento`, or `auto`: recognised by its columns")
+    seller_column: str = Field("", description="column that names the seller; empty: one seller owns the feed")
+    columns: dict[str, str] = Field({}, description="own column names: our name = the feed's name")
+    groups_are_global: bool = Field(False, description="groups hold across sellers, not only within each one")
+
+
+class TextSettings(_Section):
+    """How texts become neighbours."""
+
+    fields: tuple[str, ...] = Field(("title", "description", "attributes"), description="parts of the product text")
+    leave_out: tuple[Literal["colour", "brand"], ...] = Field((), description="words kept out of the text")
+    model: str = Field("minilm", description="`minilm` (comes with the package), a folder, or a model's name")
+    index: Literal["nmslib", "exact", "tfidf"] = Field("nmslib", description="how neighbours are found")
+    batch: Positive = Field(64, description="texts encoded at once")
+    links: Positive = Field(24, description="NMSLIB HNSW: links of a node (M)")
+    build_effort: Positive = Field(200, description="NMSLIB HNSW: efConstruction")
+    search_effort: Natural = Field(0, description="NMSLIB HNSW: efSearch; 0: as deep as the search, at least 200")
+
+
+class ImageSettings(_Section):
+    """How pictures become neighbours."""
+
+    model: str = Field("hog", description="`hog`, `phash`, `onnx:FILE#OUTPUT`, `torchvision:NAME`")
+    weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")
+    base_dimensions: Natural = Field(640, description="frozen base: dimensions kept; 0 keeps all")
+    base_sample: Positive = Field(8192, description="pictures from which the base is computed")
+    index: Literal["hamming", "exact"] = Field("hamming", description="LSH codes with rescoring, or exact search")
+    bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
+    shortlist: Positive = Field(200, description="codes rescored by float vectors, at least; four times k if more")
+    batch: Positive = Field(32, description="pictures encoded at once")
+
+
+class MergeSettings(_Section):
+    """How the two lists become candidates."""
+
+    strategy: Strategy = Field("hop", description="`hop` is the paper's suggestion of suggestions")
+    n: Positive = Field(50, description="text neighbours of each product (N)")
+    k: Natural = Field(2, description="image neighbours of each of these and of the product itself (K)")
+    budget: Natural = Field(0, description="cut every list here; 0: no cut for `hop`, n otherwise")
+    rrf_k: Positive = Field(60, description="reciprocal rank fusion: the k of 1 / (k + rank)")
+    text_weight: float = Field(1.0, ge=0, description="weight of the text list in `rrf` and `weighted`")
+    image_weight: float = Field(1.0, ge=0, description="weight of the image list in `rrf` and `weighted`")
+    hub_cap: Natural = Field(0, description="at most so many lists may hold one product; 0: no cap")
+    collapse_known: bool = Field(False, description="products of the query's own known group do not eat its budget")
+
+
+class EvaluationSettings(_Section):
+    """How recall is measured against what is known."""
+
+    text_depths: tuple[Positive, ...] = Field(
+        (5, 10, 20, 50, 100, 200, 350, 500, 1000),
+        description="N, and the depths of single lists, on the curve",
+    )
+    hops: tuple[Natural, ...] = Field((0, 1, 2, 3, 4), description="K on the curve")
+    max_share: float = Field(0.25, gt=0, le=1, description="the sweep stops at this share of the catalogue")
+    max_queries: Positive = Field(20_000, description="queries measured; a seeded sample where there are more")
+    bootstrap: Positive = Field(1000, description="resamples of groups behind each interval")
+    index_sample: Positive = Field(500, description="queries on which an index is compared with exact search")
+
+
+class RunSettings(_Section):
+    """How the work is done."""
+
+    seed: Natural = Field(7, description="seed of everything drawn at random")
+    threads: Natural = Field(0, description="threads; 0: one a core")
+    chunk: Positive = Field(1024, description="products encoded between two writes")
+    part: Positive = Field(100_000, description="products whose lists make one file")
+
+
+class Settings(_Section):
+    """Everything a person may choose; each section has a table of its own in the TOML file."""
+
+    feed: FeedSettings = FeedSettings()
+    text: TextSettings = TextSettings()
+    image: ImageSettings = ImageSettings()
+    merge: MergeSettings = MergeSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    run: RunSettings = RunSettings()
+
+    @classmethod
+    def read(cls, path: Path | None, **sections: dict[str, Any]) -> Settings:
+        """Reads TOML; `sections` (from the command line) come before the file.
+
+        Raises:
+            SettingsError: Naming every mistake at once, or the file that can't be read.
+        """
+        try:
+            chosen: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path else {}
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{path}: {error}", "Mend the file, or leave out --settings") from error
+        for section, values in sections.items():
+            given = chosen.setdefault(section, {})
+            if isinstance(given, dict):
+                given.update(values)
+        return cls.check(chosen, str(path) if path else "the command line")
+
+    @classmethod
+    def check(cls, chosen: dict[str, Any], where: str) -> Settings:
+        """Makes settings of plain values; raises `SettingsError` naming every mistake."""
+        try:
+            return cls.model_validate(chosen)
+        except ValidationError as error:
+            mistakes = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+            raise SettingsError(f"{where}: {'; '.join(mistakes)}", "docs/settings.md lists every setting") from error
