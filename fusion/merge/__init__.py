@@ -1,0 +1,1 @@
+"""Two ranked lists become one list of candidates; one method, one file."""

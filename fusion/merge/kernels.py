@@ -1,0 +1,111 @@
+"""The compiled loops of merging; import this module only where it is used, since numba takes half a second.
+
+Both kernels walk a range of queries and keep, in `slot`, where each product stands in the output. A slot
+below the current query's first position belongs to an earlier query, so nothing has to be cleared between
+queries. Each thread owns a contiguous range of queries, a row of `slot`, and a region of the output, which
+it fills without gaps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+F32 = NDArray[np.float32]
+
+
+@numba.njit(cache=True, boundscheck=False)
+def _place(product: int, first: int, at: int, seen: I64, out: tuple[Any, ...]) -> tuple[int, int]:
+    """Where `product` stands in the current query's list, entering it at the end if need be; and the new end."""
+    if seen[product] >= first:
+        return seen[product], at
+    rows, text_rank, text_score, image_rank, image_score, via = out
+    seen[product], rows[at] = at, product
+    text_rank[at], image_rank[at], via[at] = 0, 0, -1
+    text_score[at], image_score[at] = np.nan, np.nan
+    return at, at + 1
+
+
+@numba.njit(cache=True, nogil=True, parallel=True, boundscheck=False)
+def expand(
+    bounds: I64,
+    own: I32,
+    text: tuple[I64, I32, F32],
+    image_rows: I32,
+    image_scores: F32,
+    slot: I64,
+    region: I64,
+    out: tuple[Any, ...],
+    counts: I64,
+) -> None:
+    """Suggestion of suggestions: the query's look-up, then each text neighbour and its look-up.
+
+    Args:
+        bounds: (threads + 1,) queries `bounds[t]:bounds[t + 1]` belong to thread t.
+        own: (q,) each query's own row, −1 for a stranger.
+        text: Offsets (q + 1,), rows (m,) and scores (m,) of the text lists.
+        image_rows: (n, k) image neighbours of every product, −1 behind a short list.
+        image_scores: (n, k) their scores.
+        slot: (threads, n) scratch, −1 at first.
+        region: (threads, 2) where each thread's output begins, and (filled in) where it ends.
+        out: Output columns: rows, text rank, text score, image rank, image score, via.
+        counts: (q,) filled with the lengths of the output lists.
+    """
+    offsets, text_rows, text_scores = text
+    _, text_rank, text_score, image_rank, image_score, via = out
+    for thread in numba.prange(len(bounds) - 1):
+        at = region[thread, 0]
+        seen = slot[thread]
+        for query in range(bounds[thread], bounds[thread + 1]):
+            first, low = at, offsets[query]
+            for seed_rank in range(offsets[query + 1] - low + 1):
+                seed = own[query] if seed_rank == 0 else text_rows[low + seed_rank - 1]
+                if seed_rank > 0:
+                    place, at = _place(seed, first, at, seen, out)
+                    text_rank[place], text_score[place] = seed_rank, text_scores[low + seed_rank - 1]
+                for j in range(image_rows.shape[1] if seed >= 0 else 0):
+                    found = image_rows[seed, j]
+                    if found < 0 or found == own[query]:
+                        continue
+                    place, at = _place(found, first, at, seen, out)
+                    if via[place] < 0:
+                        image_rank[place], image_score[place], via[place] = j + 1, image_scores[seed, j], seed
+            counts[query] = at - first
+        region[thread, 1] = at
+
+
+@numba.njit(cache=True, nogil=True, parallel=True, boundscheck=False)
+def pool(
+    bounds: I64,
+    own: I32,
+    text: tuple[I64, I32, F32],
+    image: tuple[I64, I32, F32],
+    slot: I64,
+    region: I64,
+    out: tuple[Any, ...],
+    counts: I64,
+) -> None:
+    """The union of each query's own two lists, text first, with the rank and score in either.
+
+    Arguments are those of `expand`, but for the image lists, which are the queries' own here.
+    """
+    _, text_rank, text_score, image_rank, image_score, via = out
+    for thread in numba.prange(len(bounds) - 1):
+        at = region[thread, 0]
+        seen = slot[thread]
+        for query in range(bounds[thread], bounds[thread + 1]):
+            first = at
+            for entry in range(text[0][query], text[0][query + 1]):
+                place, at = _place(text[1][entry], first, at, seen, out)
+                text_rank[place], text_score[place] = entry - text[0][query] + 1, text[2][entry]
+            for entry in range(image[0][query], image[0][query + 1]):
+                place, at = _place(image[1][entry], first, at, seen, out)
+                image_rank[place], image_score[place] = entry - image[0][query] + 1, image[2][entry]
+                via[place] = own[query]
+            counts[query] = at - first
+        region[thread, 1] = at
