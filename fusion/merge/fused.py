@@ -6,6 +6,7 @@ budget. Ties go to the text's order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +24,13 @@ def union(text: Run, image: Run, *, threads: int = 1) -> Candidates:
 
     Cut at any budget, it holds about half of it from either list.
     """
-    part = pool(text, image, threads=threads)
-    text_turn = np.where(part.text_rank > 0, 2.0 * part.text_rank - 1, np.inf)
-    image_turn = np.where(part.image_rank > 0, 2.0 * part.image_rank, np.inf)
-    return _ordered("union", text, part, 1 / np.minimum(text_turn, image_turn))
+
+    def turn(part: CandidatePart) -> Scores:
+        text_turn = np.where(part.text_rank > 0, 2.0 * part.text_rank - 1, np.inf)
+        image_turn = np.where(part.image_rank > 0, 2.0 * part.image_rank, np.inf)
+        return 1 / np.minimum(text_turn, image_turn)
+
+    return _ordered("union", pool(text, image, threads=threads), turn)
 
 
 def reciprocal_rank(
@@ -45,10 +49,13 @@ def reciprocal_rank(
         image_weight: Weight of the image list.
         threads: Threads to use.
     """
-    part = pool(text, image, threads=threads)
-    in_text = np.where(part.text_rank > 0, text_weight / (k + part.text_rank.astype(float)), 0)
-    in_image = np.where(part.image_rank > 0, image_weight / (k + part.image_rank.astype(float)), 0)
-    return _ordered("rrf", text, part, in_text + in_image)
+
+    def fused(part: CandidatePart) -> Scores:
+        in_text = np.where(part.text_rank > 0, text_weight / (k + part.text_rank.astype(float)), 0)
+        in_image = np.where(part.image_rank > 0, image_weight / (k + part.image_rank.astype(float)), 0)
+        return in_text + in_image
+
+    return _ordered("rrf", pool(text, image, threads=threads), fused)
 
 
 def weighted(
@@ -58,10 +65,13 @@ def weighted(
 
     Fox and Shaw, "Combination of multiple searches", TREC-2, 1994.
     """
-    part = pool(text, image, threads=threads)
-    in_text = _min_max(part, part.text_score, part.text_rank > 0)
-    in_image = _min_max(part, part.image_score, part.image_rank > 0)
-    return _ordered("weighted", text, part, text_weight * in_text + image_weight * in_image)
+
+    def summed(part: CandidatePart) -> Scores:
+        in_text = _min_max(part, part.text_score, part.text_rank > 0)
+        in_image = _min_max(part, part.image_score, part.image_rank > 0)
+        return text_weight * in_text + image_weight * in_image
+
+    return _ordered("weighted", pool(text, image, threads=threads), summed)
 
 
 def _min_max(part: CandidatePart, scores: NDArray[np.float32], present: NDArray[np.bool_]) -> Scores:
@@ -75,12 +85,15 @@ def _min_max(part: CandidatePart, scores: NDArray[np.float32], present: NDArray[
     # A list of one (or of equal scores) has no range: what it holds counts in full.
     ranged = present & (high > low)
     span = np.subtract(high, low, out=np.ones(len(scores)), where=ranged)
-    scaled = np.where(ranged, (scores - low) / span, 1.0)
-    return np.where(present, scaled, 0.0)
+    return np.where(present, np.where(ranged, (scores - low) / span, 1.0), 0.0)
 
 
-def _ordered(name: str, text: Run, part: CandidatePart, scores: Scores) -> Candidates:
-    order = np.lexsort((np.arange(len(scores)), -scores, part.query_rows))
-    columns = {column: getattr(part, column)[order] for column in part.columns()}
-    ordered = replace(part, **(columns | {"scores": scores[order].astype(np.float32)}))
-    return Candidates(name, text.queries, text.items, (ordered,))
+def _ordered(name: str, pooled: Candidates, score: Callable[[CandidatePart], Scores]) -> Candidates:
+    parts = []
+    for part in pooled.parts:
+        assert isinstance(part, CandidatePart)
+        scores = score(part)
+        order = np.lexsort((np.arange(len(scores)), -scores, part.query_rows))
+        columns = {column: getattr(part, column)[order] for column in part.columns()}
+        parts.append(replace(part, **(columns | {"scores": scores[order].astype(np.float32)})))
+    return Candidates(name, pooled.queries, pooled.items, tuple(parts))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from candidates.provenance import CandidatePart, Candidates
 from candidates.run import Part, Run
-from fusion.merge.tiles import part_of, tiles
+from fusion.merge.tiles import Tile, tiles
 
 
 def expand(
@@ -44,27 +44,20 @@ def expand(
     whole = text.whole()
     lists = whole if int(whole.counts.max(initial=0)) <= n else whole.keep(whole.ranks <= n)
     image_rows, image_scores = image.matrix(k)
-    slot = np.full((threads, len(text.items)), -1, np.int64)
-    room = lists.counts + (lists.counts + 1) * k
-    tiled = []
-    for tile in tiles(room, threads):
+    slot = np.empty((threads, len(text.items)), np.int32)
+
+    def fill(tile: Tile) -> CandidatePart:
         slot.fill(-1)
-        kernels.expand(
-            tile.bounds,
-            own[tile.start : tile.stop],
-            _lists(lists, tile.start, tile.stop),
-            image_rows,
-            image_scores,
-            slot,
-            tile.region,
-            tile.columns,
-            tile.counts,
-        )
-        tiled.append((tile.counts, tile.filled()))
-    return Candidates("hop", text.queries, text.items, (part_of(tiled),))
+        seeds = _lists(lists, tile.start, tile.stop)
+        mine = own[tile.start : tile.stop]
+        kernels.expand(tile.bounds, mine, seeds, image_rows, image_scores, slot, tile.region, tile.columns, tile.counts)
+        return tile.part()
+
+    room = lists.counts + (lists.counts + 1) * k
+    return Candidates("hop", text.queries, text.items, tuple(fill(tile) for tile in tiles(room, threads)))
 
 
-def pool(text: Run, image: Run, *, own: NDArray[np.int32] | None = None, threads: int = 1) -> CandidatePart:
+def pool(text: Run, image: Run, *, own: NDArray[np.int32] | None = None, threads: int = 1) -> Candidates:
     """The union of each query's own text and image list, with rank and score in either, text first.
 
     The fused strategies give it an order. `own` and `threads` are those of `expand`; `via` of what the
@@ -76,22 +69,17 @@ def pool(text: Run, image: Run, *, own: NDArray[np.int32] | None = None, threads
     text.items.require(image.items, "text lists and image lists")
     own = own_rows(text) if own is None else own
     texts, images = text.whole(), image.whole()
-    slot = np.full((threads, len(text.items)), -1, np.int64)
-    tiled = []
-    for tile in tiles(texts.counts + images.counts, threads):
+    slot = np.empty((threads, len(text.items)), np.int32)
+
+    def fill(tile: Tile) -> CandidatePart:
         slot.fill(-1)
-        kernels.pool(
-            tile.bounds,
-            own[tile.start : tile.stop],
-            _lists(texts, tile.start, tile.stop),
-            _lists(images, tile.start, tile.stop),
-            slot,
-            tile.region,
-            tile.columns,
-            tile.counts,
-        )
-        tiled.append((tile.counts, tile.filled()))
-    return part_of(tiled)
+        one, two = _lists(texts, tile.start, tile.stop), _lists(images, tile.start, tile.stop)
+        mine = own[tile.start : tile.stop]
+        kernels.pool(tile.bounds, mine, one, two, slot, tile.region, tile.columns, tile.counts)
+        return tile.part()
+
+    room = texts.counts + images.counts
+    return Candidates("pool", text.queries, text.items, tuple(fill(tile) for tile in tiles(room, threads)))
 
 
 def own_rows(run: Run) -> NDArray[np.int32]:

@@ -20,12 +20,12 @@ F32 = NDArray[np.float32]
 
 
 @numba.njit(cache=True, boundscheck=False)
-def _place(product: int, first: int, at: int, seen: I64, out: tuple[Any, ...]) -> tuple[int, int]:
+def _place(product: int, first: int, at: int, seen: I32, out: tuple[Any, ...]) -> tuple[int, int]:
     """Where `product` stands in the current query's list, entering it at the end if need be; and the new end."""
     if seen[product] >= first:
         return seen[product], at
-    rows, text_rank, text_score, image_rank, image_score, via = out
-    seen[product], rows[at] = at, product
+    rows, scores, text_rank, text_score, image_rank, image_score, via = out
+    seen[product], rows[at], scores[at] = at, product, 1 / (at - first + 1)
     text_rank[at], image_rank[at], via[at] = 0, 0, -1
     text_score[at], image_score[at] = np.nan, np.nan
     return at, at + 1
@@ -38,7 +38,7 @@ def expand(
     text: tuple[I64, I32, F32],
     image_rows: I32,
     image_scores: F32,
-    slot: I64,
+    slot: I32,
     region: I64,
     out: tuple[Any, ...],
     counts: I64,
@@ -53,11 +53,11 @@ def expand(
         image_scores: (n, k) their scores.
         slot: (threads, n) scratch, −1 at first.
         region: (threads, 2) where each thread's output begins, and (filled in) where it ends.
-        out: Output columns: rows, text rank, text score, image rank, image score, via.
+        out: Output columns: rows, scores (1 / rank), text rank, text score, image rank, image score, via.
         counts: (q,) filled with the lengths of the output lists.
     """
     offsets, text_rows, text_scores = text
-    _, text_rank, text_score, image_rank, image_score, via = out
+    _, _, text_rank, text_score, image_rank, image_score, via = out
     for thread in numba.prange(len(bounds) - 1):
         at = region[thread, 0]
         seen = slot[thread]
@@ -85,7 +85,7 @@ def pool(
     own: I32,
     text: tuple[I64, I32, F32],
     image: tuple[I64, I32, F32],
-    slot: I64,
+    slot: I32,
     region: I64,
     out: tuple[Any, ...],
     counts: I64,
@@ -94,7 +94,7 @@ def pool(
 
     Arguments are those of `expand`, but for the image lists, which are the queries' own here.
     """
-    _, text_rank, text_score, image_rank, image_score, via = out
+    _, _, text_rank, text_score, image_rank, image_score, via = out
     for thread in numba.prange(len(bounds) - 1):
         at = region[thread, 0]
         seen = slot[thread]

@@ -148,7 +148,7 @@ def test_pool_keeps_rank_and_score_of_either_list():
     items = axis(5)
     text = run_of("text", [[1, 2], [], [0], [], []], items, scores=np.array([0.9, 0.8, 0.7], np.float32))
     image = run_of("image", [[2, 3], [4], [], [], []], items, scores=np.array([0.6, 0.5, 0.4], np.float32))
-    part = pool(text, image)
+    part = pool(text, image).whole()
     assert part.counts.tolist() == [3, 1, 1, 0, 0]
     assert part.rows.tolist() == [1, 2, 3, 4, 0]
     assert part.text_rank.tolist() == [1, 2, 0, 0, 1]
