@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,29 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path` that becomes `path`, whole, when the block ends well.
+
+    A folder that stands there is moved aside first, so between two renames a reader finds none; a killed
+    writer leaves folders whose names begin with a dot, which `sweep_temporaries` removes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, aside = (path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp") for _ in range(2))
+    temporary.mkdir()
+    try:
+        yield temporary
+        for written in [*temporary.rglob("*"), temporary]:
+            _sync(written)
+        if path.exists():
+            os.replace(path, aside)
+        os.replace(temporary, path)
+        _sync(path.parent)
+        shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -42,10 +66,13 @@ def _sync(path: Path) -> None:
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Removes the temporary files that killed writers left below `folder`; returns how many there were."""
+    """Removes the temporary files and folders that killed writers left below `folder`; returns how many there were."""
     left_over = list(folder.rglob(".*.tmp"))
     for path in left_over:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(left_over)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from candidates.artifacts import digest_of, write_parquet
 from candidates.axis import Axis
 from candidates.filters import Filter
 from candidates.product import Product
+
+_BLOCK = 65_536
+"""Products held as Python objects at once while a catalogue is made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +37,11 @@ class Catalogue:
     @classmethod
     def of(cls, products: Iterable[Product]) -> Catalogue:
         """Makes a catalogue of products whose ids are distinct."""
-        rows = []
-        for product in products:
-            row = asdict(product) | {"attributes": sorted(product.attributes.items())}
-            row["digest"] = digest_of({name: value for name, value in row.items() if name != "line"})
-            rows.append(row)
-        return cls(pa.Table.from_pylist(rows, schema=schema.PRODUCTS))
+        source = iter(products)
+        batches = []
+        while block := list(islice(source, _BLOCK)):
+            batches.append(_columns(block))
+        return cls(pa.Table.from_batches(batches, schema=schema.PRODUCTS))
 
     @classmethod
     def open(cls, path: Path) -> Catalogue:
@@ -94,7 +97,7 @@ class Catalogue:
         if not where.category:
             return True
         path = pc.utf8_lower(pc.fill_null(self.table["product_type"], ""))
-        return pc.match_substring(path, where.category.casefold()).to_numpy()
+        return pc.match_substring(path, pc.utf8_lower(pa.scalar(where.category)).as_py()).to_numpy()
 
     def _of_seller(self, where: Filter) -> NDArray[np.bool_] | bool:
         if not where.seller:
@@ -104,7 +107,8 @@ class Catalogue:
     def _with_words(self, where: Filter) -> NDArray[np.bool_] | bool:
         mask: NDArray[np.bool_] | bool = True
         for word in where.words:
-            pattern = rf"(?i)\b{_escaped(word)}\b"
+            # Not `\b`, which knows ASCII letters alone: it would never find `café`.
+            pattern = rf"(?i)(?:^|[^\pL\pM\pN_]){_escaped(word)}(?:$|[^\pL\pM\pN_])"
             found = [
                 pc.match_substring_regex(pc.fill_null(self.table[c], ""), pattern) for c in ("title", "description")
             ]
@@ -116,6 +120,16 @@ class Catalogue:
             return True
         wanted = [(name, value.casefold()) for name, value in where.attributes]
         return np.array([all(own.get(n, "").casefold() == v for n, v in wanted) for own in self.attributes], bool)
+
+
+def _columns(products: Sequence[Product]) -> pa.RecordBatch:
+    rows = []
+    for product in products:
+        row = vars(product) | {"attributes": sorted(product.attributes.items())}
+        row["digest"] = digest_of({name: value for name, value in row.items() if name != "line"})
+        rows.append(row)
+    arrays = [pa.array([row[column.name] for row in rows], column.type) for column in schema.PRODUCTS]
+    return pa.record_batch(arrays, schema=schema.PRODUCTS)
 
 
 def _escaped(word: str) -> str:

@@ -27,9 +27,9 @@ class Owners:
     rows: NDArray[np.int32]
 
     @property
-    def is_identity(self) -> bool:
-        """Whether picture i is product i and its only one."""
-        return len(self.rows) == len(self.products) and bool(np.array_equal(self.rows, self.products.rows))
+    def one_each(self) -> bool:
+        """Whether no product has two pictures, and the pictures stand in the order of products."""
+        return bool((np.diff(self.rows) > 0).all())
 
 
 def collapse(run: Run, queries: Owners, items: Owners, k: int) -> Run:
@@ -46,6 +46,8 @@ def collapse(run: Run, queries: Owners, items: Owners, k: int) -> Run:
         query product without a picture has an empty list.
     """
     part = run.whole()
+    if queries.one_each and items.one_each:
+        return Run(run.name, queries.products, items.products, (_renamed(part, queries, items, k),))
     query = queries.rows[part.query_rows].astype(np.int64)
     item = items.rows[part.rows]
     # Best first within a query product; the first time a product appears is its best pair of pictures.
@@ -59,29 +61,44 @@ def collapse(run: Run, queries: Owners, items: Owners, k: int) -> Run:
     return Run(run.name, queries.products, items.products, (best.keep(best.ranks <= k),))
 
 
+def _renamed(part: Part, queries: Owners, items: Owners, k: int) -> Part:
+    """Lists of pictures where picture and product are one: only the numbers change."""
+    lengths = np.zeros(len(queries.products), np.int64)
+    lengths[queries.rows] = part.counts
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    renamed = Part(0, offsets, items.rows[part.rows], part.scores)
+    return renamed if lengths.max(initial=0) <= k else renamed.keep(renamed.ranks <= k)
+
+
 def search_products(
     index: Index, vectors: Vectors, queries: Owners, items: Owners, k: int, where: Filter | None = None
 ) -> Run:
-    """The k nearest products, asking a picture index deeper until k distinct ones are there.
+    """The k nearest products, asking a picture index deeper until each query picture has met k distinct ones.
+
+    That a query product has met k through all its pictures together is not enough: what crowds one picture's
+    list may hide a product that is nearer than those which the other pictures found.
 
     Raises:
         VersionMismatch: The vectors are of another version than the index.
     """
     depth = k
     found = index.search(vectors, depth, where)
-    products = collapse(found, queries, items, k)
     while True:
-        asked = np.bincount(queries.rows, minlength=len(queries.products)) > 0
-        short = asked & (products.counts < k)
-        pending = np.flatnonzero(short[queries.rows])
         # A list shorter than what was asked for holds all there is.
-        pending = pending[found.counts[pending] >= depth]
+        pending = np.flatnonzero((_distinct(found, items) < k) & (found.counts >= depth))
         if not len(pending) or depth >= len(index.items):
-            return products
+            return collapse(found, queries, items, k)
         depth = min(4 * depth, len(index.items))
-        deeper = index.search(vectors.take(pending), depth, where)
-        found = _replaced(found, pending, deeper)
-        products = collapse(found, queries, items, k)
+        found = _replaced(found, pending, index.search(vectors.take(pending), depth, where))
+
+
+def _distinct(run: Run, items: Owners) -> NDArray[np.int64]:
+    """How many distinct products each list holds, int64 (q,)."""
+    if items.one_each:
+        return run.counts
+    part = run.whole()
+    pairs = np.unique(part.query_rows.astype(np.int64) * len(items.products) + items.rows[part.rows])
+    return np.bincount(pairs // max(1, len(items.products)), minlength=len(run)).astype(np.int64)
 
 
 def _replaced(run: Run, query_rows: NDArray[np.intp], deeper: Run) -> Run:

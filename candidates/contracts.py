@@ -20,15 +20,17 @@ Select = Callable[[Filter], NDArray[np.bool_]]
 
 
 class Encoder(Protocol[Item]):
-    """Turns items (texts, pictures) into vectors; a pure function with a version.
+    """Turns items (texts, pictures) into vectors; a pure function with a version."""
 
-    Attributes:
-        version: Names the model, its weights and every option that changes the numbers.
-        dimensions: Length of each vector.
-    """
+    @property
+    def version(self) -> str:
+        """Names the model, its weights and every option that changes the numbers."""
+        ...
 
-    version: str
-    dimensions: int
+    @property
+    def dimensions(self) -> int:
+        """Length of each vector."""
+        ...
 
     def encode(self, batch: Sequence[Item]) -> NDArray[np.float32]:
         """Encodes a batch: float32 (len(batch), dimensions), rows at length one (zero for an empty item)."""
@@ -41,14 +43,17 @@ class Index(Protocol):
     A static index (NMSLIB's, say) is built by its own class method, saved under a versioned path and
     swapped whole; nothing here adds or removes rows. Scores are greater-is-better and comparable within
     one list. Items at length zero are never found, and a query of zeros finds nothing.
-
-    Attributes:
-        items: What the index finds.
-        version: What its vectors were made by.
     """
 
-    items: Axis
-    version: str
+    @property
+    def items(self) -> Axis:
+        """What the index finds."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What its vectors were made by."""
+        ...
 
     def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
         """The k nearest items of each vector, best first; ties in the order of rows.

@@ -55,8 +55,9 @@ class ExactIndex:
         rows = np.flatnonzero(admitted)
         lists = list(_tiles(vectors.unit(), self._unit if len(rows) == len(self._unit) else self._unit[rows], k))
         depth = min(k, len(rows))
-        found = np.concatenate([one for one, _ in lists] or [np.zeros((0, depth), np.int64)])
-        scores = np.concatenate([two for _, two in lists] or [np.zeros((0, depth), np.float32)])
+        # Without queries or without items there are no tiles, but still one (empty) list a query.
+        found = np.concatenate([one for one, _ in lists] or [np.zeros((len(vectors), depth), np.int64)])
+        scores = np.concatenate([two for _, two in lists] or [np.zeros((len(vectors), depth), np.float32)])
         items = np.where(found < 0, -1, rows[found] if len(rows) else found)
         return Run.from_matrix("exact", vectors.axis, self.items, items, scores)
 
@@ -78,14 +79,23 @@ def _tiles(
     transposed = torch.from_numpy(items).T
     for start in range(0, len(queries) if depth else 0, height):
         tile = queries[start : start + height]
-        best = torch.topk(torch.from_numpy(tile) @ transposed, depth, dim=1)
-        yield _ordered(best.indices.numpy(), best.values.numpy(), np.linalg.norm(tile, axis=1) > 0)
+        product = torch.from_numpy(tile) @ transposed
+        best = torch.topk(product, depth, dim=1)
+        rows, scores = _ordered(best.indices.numpy(), best.values.numpy(), product.numpy())
+        yield np.where(tile.any(axis=1, keepdims=True), rows, -1), scores
 
 
 def _ordered(
-    rows: NDArray[np.int64], scores: NDArray[np.float32], present: NDArray[np.bool_]
+    rows: NDArray[np.int64], scores: NDArray[np.float32], product: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     # Equal scores come out of topk in any order; sorted by row they are the same in every build.
     order = np.lexsort((rows, -scores), axis=1)
     rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
-    return np.where(present[:, None], rows, -1), scores
+    # Of the items that share the last score topk keeps any; the first rows are to be kept.
+    last = scores[:, -1:]
+    sure = (scores > last).sum(axis=1)
+    query, tied = np.nonzero(product == last)
+    place = sure[query] + np.arange(len(query)) - np.searchsorted(query, query)
+    kept = place < scores.shape[1]
+    rows[query[kept], place[kept]] = tied[kept]
+    return rows, scores

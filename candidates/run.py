@@ -101,15 +101,17 @@ class Part:
         """Maps a part into memory; raises `AxisMismatch` where it was made over other axes."""
         try:
             batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-        except (OSError, pa.ArrowInvalid) as error:
+            batch.validate()
+            stamped = {key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()}
+            start, axes = int(stamped["start"]), (stamped["queries"], stamped["items"])
+            lists = {name: batch.column(name) for name in cls.columns()}
+        except (OSError, ValueError, LookupError) as error:
             raise RunFolderError(f"{path}: not a readable run part ({error})", "Delete it and run again") from error
-        stamped = {key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()}
-        if (stamped["queries"], stamped["items"]) != (queries.digest, items.digest):
+        if axes != (queries.digest, items.digest):
             raise AxisMismatch(f"{path}: made over other products than these", "Run the retrieval again")
-        lists = {name: batch.column(name) for name in cls.columns()}
         offsets = next(iter(lists.values())).offsets.to_numpy()
         values: dict[str, Any] = {name: column.values.to_numpy() for name, column in lists.items()}
-        return cls(start=int(stamped["start"]), offsets=offsets, **values)
+        return cls(start=start, offsets=offsets, **values)
 
 
 @dataclass(frozen=True, eq=False)

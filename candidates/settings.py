@@ -38,7 +38,7 @@ class TextSettings(_Section):
     batch: Positive = Field(64, description="texts encoded at once")
     links: Positive = Field(24, description="NMSLIB HNSW: links of a node (M)")
     build_effort: Positive = Field(200, description="NMSLIB HNSW: efConstruction")
-    search_effort: Natural = Field(0, description="NMSLIB HNSW: efSearch; 0: as deep as the search, at least 200")
+    search_effort: Natural = Field(0, description="NMSLIB HNSW: efSearch; 0: twice as deep as the search, at least 200")
 
 
 class ImageSettings(_Section):

@@ -73,14 +73,15 @@ class Vectors:
         """Maps vectors into memory; raises `RunFolderError` where they were made for another axis."""
         try:
             batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-        except (OSError, pa.ArrowInvalid) as error:
+            batch.validate()
+            stamped = {key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()}
+            made_for, version, column = stamped["axis"], stamped["version"], batch.column("vector")
+        except (OSError, ValueError, LookupError) as error:
             raise RunFolderError(f"{path}: no readable vectors ({error})", "Run the encoding step first") from error
-        stamped = {key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()}
-        if stamped["axis"] != axis.digest:
+        if made_for != axis.digest:
             raise RunFolderError(f"{path}: made for other rows than these", "Run the encoding step again")
-        column = batch.column("vector")
         values = column.values.to_numpy().reshape(-1, column.type.list_size)
-        return cls(axis, values, stamped["version"])
+        return cls(axis, values, version)
 
 
 def normalised(values: NDArray[np.floating]) -> NDArray[np.float32]:

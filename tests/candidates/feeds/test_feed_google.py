@@ -1,0 +1,159 @@
+import csv
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from candidates.errors import FeedError
+from candidates.feeds import read_feed
+from candidates.product import ATTRIBUTES, Product
+from candidates.settings import FeedSettings
+
+TEXTS = (
+    "id",
+    "title",
+    "description",
+    "brand",
+    "product_type",
+    "price",
+    "link",
+    "availability",
+    "gtin",
+    "mpn",
+    "seller",
+)
+COLUMNS = (*TEXTS, "image_link", "additional_image_link", "item_group_id", *ATTRIBUTES, "size_system")
+
+
+def read(folder, text, **chosen):
+    path = folder / "feed.tsv"
+    path.write_text(text, encoding="utf-8")
+    return read_feed(path, FeedSettings(**chosen))
+
+
+def products(feed):
+    return [feed.catalogue.product(row) for row in range(len(feed.catalogue))]
+
+
+def write_google(path, given_products):
+    """The plainest writer of a Google feed there can be."""
+
+    def listed(name):
+        return '"' + name.replace('"', '""') + '"' if set(name) & set('," ') else name
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t")
+        writer.writerow(COLUMNS)
+        for product in given_products:
+            texts = [getattr(product, name) for name in TEXTS]
+            main, others = "".join(product.pictures[:1]), ",".join(map(listed, product.pictures[1:]))
+            attributes = [product.attributes.get(name, "") for name in COLUMNS[len(TEXTS) + 3 :]]
+            writer.writerow([*texts, main, others, product.group, *attributes])
+
+
+letters = st.characters(codec="utf-8", exclude_characters="\0")
+text = st.one_of(
+    st.sampled_from(['5" heel', '"Best" heel', '"', '""', '"a', 'a"', "=1", "-", "\ufeff", "N/A", "null", "\\"]),
+    st.text(letters, max_size=12).map(str.strip),
+    st.text('"\t\n\r, \\x', max_size=8).map(str.strip),
+)
+name = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8)
+
+
+@st.composite
+def product(draw):
+    values = {field: draw(text) for field in TEXTS if field not in ("id", "title")}
+    return Product(
+        id=draw(name),
+        title=draw(text.filter(bool)),
+        **values,
+        attributes=draw(st.dictionaries(st.sampled_from((*ATTRIBUTES, "size_system")), text.filter(bool), max_size=4)),
+        pictures=tuple(draw(st.lists(name, unique=True, max_size=3))),
+        group=draw(text),
+    )
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(product(), min_size=1, max_size=6, unique_by=lambda one: one.id))
+def test_what_a_plain_writer_wrote_is_read_as_it_was(tmp_path_factory, written):
+    path = tmp_path_factory.getbasetemp() / "feed.tsv"
+    write_google(path, written)
+    feed = read_feed(path, FeedSettings())
+    assert feed.refused == ()
+    found = products(feed)
+    assert [vars(one) | {"line": 0} for one in found] == [vars(one) for one in written]
+    lines = [one.line for one in found]
+    assert lines[0] == 2
+    assert lines == sorted(set(lines))
+
+
+def test_every_column(tmp_path):
+    row = {name: f"the {name}" for name in COLUMNS} | {"additional_image_link": "b.jpg, c.jpg,,the image_link,b.jpg"}
+    feed = read(tmp_path, "\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
+    (found,) = products(feed)
+    assert found == Product(
+        **{name: f"the {name}" for name in TEXTS},
+        attributes={name: f"the {name}" for name in (*ATTRIBUTES, "size_system")},
+        pictures=("the image_link", "b.jpg", "c.jpg"),
+        group="the item_group_id",
+        line=2,
+    )
+
+
+def test_columns_that_a_feed_lacks_or_has_besides(tmp_path):
+    feed = read(tmp_path, "shoe_lace\timage_link\tid\tcustom_label_0\nx\ta.jpg\t1\ty\n")
+    assert products(feed) == [Product("1", pictures=("a.jpg",), line=2)]
+    assert feed.detected_by == "Google Merchant TSV: columns id, image_link"
+    assert feed.pictures == tmp_path
+
+
+def test_the_category_falls_back_on_googles(tmp_path):
+    feed = read(tmp_path, "id\ttitle\tproduct_type\tgoogle_product_category\n1\ta\tOurs > A\t12\n2\tb\t\tApparel > B\n")
+    assert feed.catalogue.column("product_type") == ["Ours > A", "Apparel > B"]
+
+
+def test_urls_stay_among_the_pictures(tmp_path):
+    feed = read(
+        tmp_path, "id\timage_link\tadditional_image_link\n1\thttps://x.example/a,b.jpg\thttps://x.example/c.jpg,d.jpg\n"
+    )
+    assert products(feed)[0].pictures == ("https://x.example/a,b.jpg", "https://x.example/c.jpg", "d.jpg")
+
+
+@pytest.mark.parametrize("column", ["seller", "external_seller_id"])
+def test_the_usual_column_of_the_seller(tmp_path, column):
+    feed = read(tmp_path, f"id\ttitle\tbrand\t{column}\n1\ta\tB\tShop\n")
+    assert (products(feed)[0].seller, products(feed)[0].brand) == ("Shop", "B")
+
+
+def test_the_column_of_the_seller_by_setting(tmp_path):
+    feed = read(tmp_path, "id\ttitle\tbrand\tseller\n1\ta\tB\tShop\n", seller_column="brand")
+    assert (products(feed)[0].seller, products(feed)[0].brand) == ("B", "B")
+
+
+def test_own_column_names(tmp_path):
+    text = "nr\tnaam\ttitle\tfoto\tmodel\tkleur\n7\tSchoen\tx\ta.jpg\tM1\trood\n"
+    mapped = {"id": "nr", "title": "naam", "pictures": "foto", "group": "model", "color": "kleur"}
+    (found,) = products(read(tmp_path, text, columns=mapped))
+    assert found == Product("7", "Schoen", attributes={"color": "rood"}, pictures=("a.jpg",), group="M1", line=2)
+
+
+def test_a_feed_called_google_that_is_none(tmp_path):
+    with pytest.raises(FeedError, match=r"tab-separated, with the columns id and title or image_link; it has nr, naam"):
+        read(tmp_path, "nr\tnaam\n1\ta\n", format="google-tsv")
+
+
+@pytest.mark.parametrize("feed_name", ["feed_full.tsv", "feed_marketplace.tsv"])
+def test_the_real_feeds(shared, feed_name):
+    path = shared / "data/hm" / feed_name
+    feed = read_feed(path, FeedSettings(seller_column="brand"))
+    assert (len(feed.catalogue), feed.refused, feed.rows) == (5858, (), 5858)
+    with path.open(encoding="utf-8", newline="") as file:
+        plain = [line.rstrip("\r\n").split("\t") for line in file]
+    expected = [dict(zip(plain[0], cells, strict=True)) for cells in plain[1:]]
+    assert feed.catalogue.column("id") == [row["id"] for row in expected]
+    assert feed.catalogue.column("title") == [row["title"].strip() for row in expected]
+    assert feed.catalogue.column("group") == [row["item_group_id"] for row in expected]
+    assert feed.catalogue.column("seller") == feed.catalogue.column("brand") == [row["brand"] for row in expected]
+    assert all((feed.pictures / pictures[0]).name for pictures in feed.catalogue.table["pictures"].to_pylist())
+    groups = [group for group in feed.catalogue.column("group") if group]
+    assert sum(groups.count(group) > 1 for group in set(groups)) == 1252
