@@ -89,11 +89,14 @@ def _min_max(part: CandidatePart, scores: NDArray[np.float32], present: NDArray[
 
 
 def _ordered(name: str, pooled: Candidates, score: Callable[[CandidatePart], Scores]) -> Candidates:
+    from fusion.merge.kernels import order_lists
+
     parts = []
     for part in pooled.parts:
         assert isinstance(part, CandidatePart)
         scores = score(part)
-        order = np.lexsort((np.arange(len(scores)), -scores, part.query_rows))
+        order = np.empty(len(scores), np.int64)
+        order_lists(part.offsets, scores, order)
         columns = {column: getattr(part, column)[order] for column in part.columns()}
         parts.append(replace(part, **(columns | {"scores": scores[order].astype(np.float32)})))
     return Candidates(name, pooled.queries, pooled.items, tuple(parts))

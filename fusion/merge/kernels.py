@@ -109,3 +109,11 @@ def pool(
                 via[place] = own[query]
             counts[query] = at - first
         region[thread, 1] = at
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def order_lists(offsets: I64, scores: NDArray[np.float64], order: I64) -> None:
+    """Fills `order` (m,) with the places of each list's entries, greatest score first, ties as they stood."""
+    for query in numba.prange(len(offsets) - 1):
+        low, high = offsets[query], offsets[query + 1]
+        order[low:high] = low + np.argsort(-scores[low:high], kind="mergesort")
