@@ -1,0 +1,48 @@
+# Everything starts from here: `make demo` and `make test` do all the set-up on a machine with Python 3.11.
+PYTHON ?= python3.11
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+
+.PHONY: help demo test lint format bench known-figures kill-test lock clean
+
+help:
+	@echo "make demo     draw a catalogue, find its variants, print the recall curve"
+	@echo "make test     the whole test suite"
+	@echo "make lint     ruff and mypy"
+	@echo "make bench    speed, as ratios measured side by side in one run"
+	@echo "make lock     resolve pyproject.toml into requirements.lock anew"
+
+demo: .venv/ready
+	$(BIN)/variants demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks
+
+kill-test: .venv/ready
+	$(BIN)/python -m benchmarks.kill_and_resume --seeds 20
+
+lock: .venv/ready
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --extra dev --python-version 3.11 \
+		pyproject.toml --output-file requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv demo variants-out bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
