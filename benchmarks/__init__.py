@@ -1,0 +1,1 @@
+"""Speed and quality as commands: what a claim in the documents rests on."""

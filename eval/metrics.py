@@ -1,0 +1,163 @@
+"""Metrics of ranked lists against what is known; one relevance pass, then sums over arrays.
+
+Every metric gives one value a query, NaN for a query without a known variant, so that means, group means,
+intervals and slices all start from the same numbers. Unjudged entries are not relevant; they take a place
+in the list, but no metric calls them wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.qrels import UNJUDGED, VARIANT, Qrels
+from candidates.run import Part, Run
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A run's lists with the truth on each entry.
+
+    Attributes:
+        part: The lists.
+        truth: int8 (m,): `VARIANT`, `UNJUDGED` or `NOT_A_VARIANT` for each entry.
+        query_rows: int32 (q,): row of each query among the products.
+        known: int64 (q,): how many variants of each query are known.
+    """
+
+    part: Part
+    truth: NDArray[np.int8]
+    query_rows: NDArray[np.int32]
+    known: NDArray[np.int64]
+
+    @property
+    def relevant(self) -> NDArray[np.bool_]:
+        """Which entries are known variants, bool (m,)."""
+        return self.truth == VARIANT
+
+    def sums(self, values: NDArray[np.generic]) -> Values:
+        """Sums of one value an entry over each list, float64 (q,)."""
+        totals = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        offsets = self.part.offsets - self.part.offsets[0]
+        return totals[offsets[1:]] - totals[offsets[:-1]]
+
+    def hits_before(self) -> Values:
+        """For each entry, how many known variants its list holds up to and with it, float64 (m,)."""
+        totals = np.concatenate([[0], np.cumsum(self.relevant, dtype=np.int64)])
+        starts = np.repeat(self.part.offsets[:-1] - self.part.offsets[0], self.part.counts)
+        return (totals[1:] - totals[starts]).astype(np.float64)
+
+    def per_known(self, values: Values) -> Values:
+        """Values of the queries that have a known variant; NaN for the others."""
+        return np.where(self.known > 0, values, np.nan)
+
+
+def judged(run: Run, qrels: Qrels) -> Judged:
+    """Looks up the truth on every entry of a run whose queries are products."""
+    part = run.whole()
+    rows = run.items.rows_of(run.queries.ids)
+    offsets, _ = qrels.variants(rows)
+    return Judged(part, qrels.judge(rows[part.query_rows], part.rows), rows, np.diff(offsets))
+
+
+def recall(lists: Judged, k: int) -> Values:
+    """recall@k: known variants among the first k, over all known variants."""
+    hits = lists.sums(lists.relevant & (lists.part.ranks <= k))
+    return lists.per_known(hits / np.maximum(lists.known, 1))
+
+
+def precision(lists: Judged, k: int) -> Values:
+    """precision@k: known variants among the first k, over k (a short list counts as filled with others)."""
+    return lists.per_known(lists.sums(lists.relevant & (lists.part.ranks <= k)) / k)
+
+
+def average_precision(lists: Judged, k: int) -> Values:
+    """AP@k, the field's: precision at the rank of each known variant found, over all known variants."""
+    at_hit = np.where(lists.relevant & (lists.part.ranks <= k), lists.hits_before() / lists.part.ranks, 0.0)
+    return lists.per_known(lists.sums(at_hit) / np.maximum(lists.known, 1))
+
+
+def mean_precision(lists: Judged, k: int) -> Values:
+    """The paper's "average precision": the mean of precision@1 … precision@k (section 4.1).
+
+    It is not the field's average precision: a list whose only hit stands first scores 1/k · Σ 1/i, not 1.
+    """
+    within = lists.part.ranks <= k
+    listed = lists.sums(np.where(within, lists.hits_before() / lists.part.ranks, 0.0))
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, k + 1))])
+    lengths = np.minimum(lists.part.counts, k)
+    # Behind the end of a short list precision goes on falling: all its hits over each further rank.
+    behind = lists.sums(lists.relevant & within) * (harmonic[k] - harmonic[lengths])
+    return lists.per_known((listed + behind) / k)
+
+
+def r_precision(lists: Judged) -> Values:
+    """R-precision: known variants among the first R, over R, where R is how many are known."""
+    wanted = np.repeat(lists.known, lists.part.counts)
+    return lists.per_known(lists.sums(lists.relevant & (lists.part.ranks <= wanted)) / np.maximum(lists.known, 1))
+
+
+def ndcg(lists: Judged, k: int) -> Values:
+    """NDCG@k with gains of 1 and logarithmic discount (Järvelin and Kekäläinen, 2002)."""
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    ranks = lists.part.ranks
+    within = lists.relevant & (ranks <= k)
+    gained = lists.sums(np.where(within, discounts[np.minimum(ranks, k) - 1], 0.0))
+    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(lists.known, k)]
+    return lists.per_known(gained / np.maximum(ideal, discounts[0]))
+
+
+def unjudged(lists: Judged, k: int) -> Values:
+    """Share of the first k about which nothing is known: how much a precision could hide."""
+    within = lists.part.ranks <= k
+    return lists.sums((lists.truth == UNJUDGED) & within) / np.maximum(lists.sums(within), 1)
+
+
+METRICS: dict[str, Callable[[Judged], Values]] = {
+    "recall@10": lambda lists: recall(lists, 10),
+    "recall@50": lambda lists: recall(lists, 50),
+    "recall@100": lambda lists: recall(lists, 100),
+    "recall@1000": lambda lists: recall(lists, 1000),
+    "precision@10": lambda lists: precision(lists, 10),
+    "MAP@10": lambda lists: average_precision(lists, 10),
+    "MAP@10, paper": lambda lists: mean_precision(lists, 10),
+    "R-precision": r_precision,
+    "NDCG@10": lambda lists: ndcg(lists, 10),
+    "unjudged@10": lambda lists: unjudged(lists, 10),
+}
+"""The metrics of the report, by the field's names."""
+
+
+def by_group(values: Values, groups: NDArray[np.int32]) -> float:
+    """The mean over groups of their queries' means, so that a group of thirty counts no more than a pair."""
+    there = ~np.isnan(values)
+    _, numbered = np.unique(groups[there], return_inverse=True)
+    sizes = np.bincount(numbered)
+    return float(np.mean(np.bincount(numbered, values[there]) / sizes)) if len(sizes) else float("nan")
+
+
+def pairs_completeness(run: Run, qrels: Qrels) -> float:
+    """Known pairs that are candidates in either direction, over all known pairs of the run's queries."""
+    lists = judged(run, qrels)
+    offsets, variants = qrels.variants(lists.query_rows)
+    known = _pairs(np.repeat(lists.query_rows, np.diff(offsets)), variants, len(run.items))
+    owners = lists.query_rows[lists.part.query_rows]
+    found = _pairs(owners[lists.relevant], lists.part.rows[lists.relevant], len(run.items))
+    return len(found) / len(known) if len(known) else float("nan")
+
+
+def reduction_ratio(run: Run) -> float:
+    """1 − undirected candidate pairs over all pairs of products: the comparisons that were spared."""
+    n = len(run.items)
+    part = run.whole()
+    owners = run.items.rows_of(run.queries.ids)[part.query_rows]
+    return 1 - len(_pairs(owners, part.rows, n)) / (n * (n - 1) / 2) if n > 1 else float("nan")
+
+
+def _pairs(left: NDArray[np.integer], right: NDArray[np.integer], n: int) -> NDArray[np.int64]:
+    return np.unique(np.minimum(left, right).astype(np.int64) * n + np.maximum(left, right))

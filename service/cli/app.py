@@ -1,0 +1,226 @@
+"""`variants`: the commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from candidates.errors import VariantsError
+from candidates.settings import Settings
+
+app = typer.Typer(
+    help="Finds, for every product of a catalogue, the few products that may be its variants.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+console = Console()
+
+Feed = Annotated[Path, typer.Argument(help="Product feed: Google Merchant TSV or Magento CSV.")]
+Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its generation in force).")]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file; see `variants settings`.")]
+
+
+def main() -> None:
+    """Entry point of `variants`: one line for a mistake, exit code 2; 3 where a server can't be reached."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("sentence_transformers", "nmslib", "httpx", "numba", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Told before torch is imported; a batch of a few texts gains nothing from parallel tokenising.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except VariantsError as error:
+        if debug:
+            raise
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", markup=False, highlight=False)
+        raise SystemExit(error.exit_code) from error
+
+
+def chosen(settings: Path | None, sections: dict[str, dict[str, Any]]) -> Settings:
+    """Settings of a file with what the command line says on top; words not given leave the file's."""
+    given = {name: {k: v for k, v in values.items() if v not in (None, "")} for name, values in sections.items()}
+    return Settings.read(settings, **{name: values for name, values in given.items() if values})
+
+
+def mapping(pairs: list[str] | None) -> dict[str, str]:
+    """`title=naam` words as our name → the feed's name."""
+    split = [pair.partition("=") for pair in pairs or []]
+    wrong = [name for name, equals, column in split if not (name and equals and column)]
+    if wrong:
+        raise VariantsError(f"--map {wrong[0]!r} is no pair", "Write --map title=naam: our name, then the feed's")
+    return {name: column for name, _, column in split}
+
+
+@app.command()
+def run(
+    feed: Feed,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results (default: variants-out).")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store to publish a generation into, instead of --out.")] = None,
+    settings: SettingsFile = None,
+    strategy: Annotated[str | None, typer.Option(help="hop, text, image, union, rrf or weighted.")] = None,
+    n: Annotated[int | None, typer.Option("--n", "-n", help="Text neighbours of each product (N).")] = None,
+    k: Annotated[int | None, typer.Option("--k", "-k", help="Image neighbours of each seed (K).")] = None,
+    budget: Annotated[int | None, typer.Option(help="Cut every list of candidates here.")] = None,
+    text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
+    image_model: Annotated[str | None, typer.Option(help="hog, phash, onnx:FILE#OUTPUT or torchvision:NAME.")] = None,
+    seller_column: Annotated[str | None, typer.Option(help="Column that names the seller.")] = None,
+    groups_are_global: Annotated[bool | None, typer.Option(help="Groups hold across sellers.")] = None,
+    columns: Annotated[list[str] | None, typer.Option("--map", help="Own column name: title=naam. Repeatable.")] = None,
+) -> None:
+    """Feed in, candidates, recall curve and report out. Run again, it goes on where it stopped."""
+    from service.cli.show import show_run
+    from service.pipeline import run as run_pipeline
+    from service.pipeline import run_into_store
+    from service.store import Store
+
+    if out and store:
+        raise VariantsError("--out and --store were both given", "Name one: a folder of its own, or a store")
+    sections: dict[str, dict[str, Any]] = {
+        "feed": {
+            "seller_column": seller_column,
+            "groups_are_global": groups_are_global,
+            "columns": mapping(columns) or None,
+        },
+        "text": {"model": text_model},
+        "image": {"model": image_model},
+        "merge": {"strategy": strategy, "n": n, "k": k, "budget": budget},
+    }
+    made = chosen(settings, sections)
+    job = run_into_store(feed, Store(store), made) if store else run_pipeline(feed, out or Path("variants-out"), made)
+    show_run(console, job)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the catalogue and the results.")] = Path("demo"),
+    groups: Annotated[int, typer.Option(help="How many groups of variants to draw.")] = 160,
+) -> None:
+    """Draws a small catalogue, runs everything on it, prints the curve and where the report is."""
+    from service.cli.show import show_curve, show_run
+    from service.demo.catalogue import draw_catalogue
+    from service.pipeline import run as run_pipeline
+
+    drawn = draw_catalogue(out / "catalogue", groups=groups)
+    console.print(f"drew {drawn.products} products in {out / 'catalogue'}")
+    settings = Settings.read(None, merge={"n": 10, "k": 2}, feed={"groups_are_global": True})
+    job = run_pipeline(drawn.feed, out / "run", settings)
+    show_curve(console, job)
+    show_run(console, job)
+
+
+def _step(name: str, out: Path) -> None:
+    from service.cli.show import show_step
+    from service.job import Job
+    from service.pipeline import STEPS
+    from service.run_folder import locked
+
+    with locked(out):
+        job = Job.of(out)
+        record = STEPS[name](job)
+        job.write_manifest()
+    show_step(console, record)
+
+
+@app.command()
+def ingest(feed: Feed, out: Out, settings: SettingsFile = None) -> None:
+    """One step: reads a feed into OUT/products.parquet; what can't be used goes to refused.csv."""
+    from service.cli.show import show_step
+    from service.job import Job
+    from service.run_folder import locked
+    from service.steps.ingest import ingest as ingest_step
+
+    with locked(out):
+        record = ingest_step(Job.start(out, feed, Settings.read(settings)))
+    show_step(console, record)
+
+
+@app.command()
+def text(out: Out) -> None:
+    """One step: product texts become vectors and neighbours."""
+    _step("encode_text", out)
+    _step("retrieve_text", out)
+
+
+@app.command()
+def images(out: Out) -> None:
+    """One step: pictures become vectors, codes and neighbours."""
+    _step("encode_images", out)
+    _step("retrieve_images", out)
+
+
+@app.command()
+def expand(out: Out) -> None:
+    """One step: the two lists become candidates."""
+    _step("expand", out)
+
+
+@app.command()
+def curves(out: Out) -> None:
+    """Measures recall against candidates per product; writes curves.parquet and curves.png, prints the table."""
+    from service.cli.show import show_curve
+    from service.job import Job
+    from service.store import run_root
+
+    root = run_root(out)
+    _step("evaluate", root)
+    show_curve(console, Job.of(root))
+
+
+@app.command()
+def report(out: Out) -> None:
+    """Writes OUT/report.html."""
+    _step("report", out)
+
+
+@app.command()
+def settings() -> None:
+    """Prints every setting with its default and what it means, as TOML to copy and change."""
+    from service.cli.settings_page import settings_toml
+
+    print(settings_toml(), end="")
+
+
+@app.command()
+def similar(
+    out: Out,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Product to search by. Repeatable.")] = None,
+    image: Annotated[list[Path] | None, typer.Option("--image", help="Picture to search by. Repeatable.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many products.")] = 20,
+    category: Annotated[str, typer.Option(help="Only where the category holds this text.")] = "",
+    text: Annotated[str, typer.Option(help="Only where title and description hold these words.")] = "",
+    seller: Annotated[str, typer.Option(help="Only this seller's products.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Similar image retrieval by example: products that look like one or several others."""
+    from candidates.filters import Filter
+    from service.cli.show import show_found
+    from service.job import Job
+    from service.searcher import Searcher
+    from service.store import run_root
+
+    searcher = Searcher(Job.of(run_root(out)))
+    found = searcher.similar(ids or [], image or [], k, Filter(category=category, seller=seller, text=text))
+    show_found(console, found, as_json)
+
+
+@app.command()
+def explain(out: Out, left: Annotated[str, typer.Argument()], right: Annotated[str, typer.Argument()]) -> None:
+    """Why a pair is, or is not, a candidate: ranks in each list, in both directions."""
+    from service.cli.show import show_explanation
+    from service.explanation import Explainer
+    from service.job import Job
+    from service.store import run_root
+
+    explainer = Explainer(Job.of(run_root(out)))
+    for query, candidate in ((left, right), (right, left)):
+        show_explanation(console, explainer.explain(query, candidate))

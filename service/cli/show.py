@@ -1,0 +1,95 @@
+"""Results in words and tables, for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service.explanation import Explanation
+from service.job import Job
+from service.run_folder import StepRecord
+from service.searcher import Found
+
+
+def show_step(console: Console, record: StepRecord) -> None:
+    """What a step counted."""
+    counts = ", ".join(f"{name} {value}" for name, value in record.counts.items() if isinstance(value, int | float))
+    console.print(f"{record.name}: {counts} ({record.seconds:.1f} s)", markup=False, highlight=False)
+
+
+def show_run(console: Console, job: Job) -> None:
+    """What a run made, in a few lines: counts, recall, and where everything lies."""
+    records = {record.name: record.counts for record in job.folder.records()}
+    ingested, made, measured = records["ingest"], records["expand"], records["evaluate"]
+    pictures = records["encode_images"]
+    lines = [
+        f"{ingested['products']:,} products ({ingested['refused']:,} rows refused), {pictures['pictures']:,} pictures "
+        f"({pictures['refused']:,} refused) from {job.feed}: {ingested['detected_by']}",
+        f"{made['candidates'] / ingested['products']:.1f} candidates per product by the strategy {made['strategy']!r}",
+        f"{measured['recall']:.1%} of the known variants are among them (measured on {measured['queries']:,} products)"
+        if measured["queries"]
+        else "no groups are known in this feed, so recall can't be measured",
+        f"candidates: {job.folder.candidates}",
+        f"refused:    {job.folder.refused}",
+        f"report:     {job.folder.root / 'report.html'}",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_curve(console: Console, job: Job) -> None:
+    """The recall curve as a table: for each strategy what its candidates find."""
+    import pyarrow.parquet as pq
+
+    from eval.curves import from_table, pareto
+
+    made = from_table(pq.read_table(job.folder.root / "curves.parquet"))
+    best = set(pareto(made))
+    table = Table("strategy", "N", "K", "budget", box=None)
+    for name in ("candidates", "of catalogue", "recall", "95 % interval", ""):
+        table.add_column(name, justify="right")
+    for point in sorted(made, key=lambda one: (one.strategy, one.k or 0, one.candidates_per_product)):
+        parameters = ("" if value is None else str(value) for value in (point.n, point.k, point.budget))
+        measured = (f"{point.candidates_per_product:,.1f}", f"{point.share:.1%}", f"{point.recall:.3f}")
+        span, mark = f"{point.low:.3f}–{point.high:.3f}", "best at its cost" if point in best else ""
+        table.add_row(point.strategy, *parameters, *measured, span, mark)
+    console.print(table, highlight=False)
+
+
+def show_found(console: Console, found: Sequence[Found], as_json: bool) -> None:
+    """The products a search found."""
+    if as_json:
+        for one in found:
+            print(json.dumps(asdict(one), ensure_ascii=False))
+        return
+    table = Table("rank", "score", "id", "title", "category", "seller", box=None)
+    for one in found:
+        words = (escape(text) for text in (one.id, one.title, one.product_type, one.seller))
+        table.add_row(str(one.rank), f"{one.score:.3f}", *words)
+    console.print(table if found else "nothing found: no product meets the condition", highlight=False)
+
+
+def show_explanation(console: Console, why: Explanation) -> None:
+    """Why a pair is, or is not, a candidate."""
+    where = f"candidate {why.rank} of {why.candidates}" if why.rank else f"not among its {why.candidates} candidates"
+    lines = [
+        f"{why.candidate} for {why.query}: {where}; known to the feed as: {why.truth}",
+        *(f"  brought by {way}" for way in why.brought_by),
+        f"  text list of {why.query}: {why.text}",
+        f"  image list of {why.query}: {why.image}",
+        "  no hop at hand reaches it" if why.hop is None else f"  first hop that reaches it: {_hop(why)}",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _hop(why: Explanation) -> str:
+    assert why.hop is not None
+    hop = why.hop
+    seed = f"image list of {hop.via} (text rank {hop.text_rank})" if hop.text_rank else "its own image list"
+    return f"{seed}, rank {hop.image_rank}: it takes N ≥ {hop.text_rank} and K ≥ {hop.image_rank}"

@@ -1,0 +1,99 @@
+"""What every step gets: where to work, what was chosen, and how many threads there are."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from candidates.artifacts import write_json
+from candidates.catalogue import Catalogue
+from candidates.qrels import Qrels
+from candidates.settings import Settings
+from service.run_folder import FORMAT, RunFolder
+
+_PACKAGES = ("numpy", "pyarrow", "torch", "sentence-transformers", "nmslib", "faiss-cpu", "scikit-image", "onnxruntime")
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run being made or read.
+
+    Attributes:
+        folder: Where it lies.
+        settings: What was chosen.
+    """
+
+    folder: RunFolder
+    settings: Settings
+
+    @classmethod
+    def start(cls, root: Path, feed: Path, settings: Settings, work: Path | None = None) -> Job:
+        """A run to be made, or gone on with, at `root`."""
+        folder = RunFolder.at(root, work)
+        choices = {
+            "feed": str(feed.resolve()),
+            "work": str(folder.work.resolve()),
+            "settings": settings.model_dump(mode="json"),
+        }
+        write_json(folder.choices, choices)
+        return cls(folder, settings)
+
+    @classmethod
+    def of(cls, root: Path) -> Job:
+        """A run that is there, with the settings it was made with."""
+        folder = RunFolder.existing(root)
+        choices = json.loads(folder.choices.read_text("utf-8"))
+        settings = Settings.check(choices["settings"], str(folder.choices))
+        return cls(RunFolder(root, Path(choices["work"])), settings)
+
+    @property
+    def feed(self) -> Path:
+        """The feed that the run was started on."""
+        return Path(json.loads(self.folder.choices.read_text("utf-8"))["feed"])
+
+    @property
+    def threads(self) -> int:
+        """Threads to use: as set, else one a core that this process may use."""
+        return self.settings.run.threads or len(os.sched_getaffinity(0))
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The accepted products."""
+        return Catalogue.open(self.folder.products)
+
+    @cached_property
+    def qrels(self) -> Qrels:
+        """What the feed's own groups say about pairs."""
+        return Qrels.from_catalogue(self.catalogue, groups_are_global=self.settings.feed.groups_are_global)
+
+    @property
+    def pictures(self) -> Path:
+        """The folder that the feed's picture paths are relative to."""
+        return Path(self.folder.require("ingest").counts["pictures"])
+
+    def write_manifest(self) -> dict[str, Any]:
+        """Writes (and returns) the manifest: settings, versions, axis digests, and what each step did."""
+        records = self.folder.records()
+        manifest = {
+            "format": FORMAT,
+            "feed": str(self.feed),
+            "settings": self.settings.model_dump(mode="json"),
+            "packages": {name: version(name) for name in ("variant-candidates", *_PACKAGES)},
+            "axes": {"products": self.catalogue.axis.digest},
+            "steps": {
+                record.name: {
+                    "key": record.key,
+                    "seconds": record.seconds,
+                    "peak_mib": record.peak_mib,
+                    "counts": record.counts,
+                }
+                for record in records
+            },
+        }
+        write_json(self.folder.manifest, manifest)
+        return manifest

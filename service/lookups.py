@@ -1,0 +1,155 @@
+"""Neighbours of products, by text and by image, whatever index stands behind them.
+
+An index is built once for the vectors at hand and reused ever after (NMSLIB's differ from build to build),
+under a path that carries the digest of what it was built from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from candidates import schema
+from candidates.artifacts import digest_of
+from candidates.axis import Axis
+from candidates.collapse import Owners, search_products
+from candidates.contracts import Index
+from candidates.exact import ExactIndex
+from candidates.filters import Filter
+from candidates.run import Run
+from candidates.vectors import Vectors
+from service.job import Job
+
+
+class Lookup(Protocol):
+    """Finds the neighbours of products of the catalogue."""
+
+    def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
+        """The `depth` nearest other products of some products: a run over `axis.take(rows)` and the axis."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TextLookup:
+    """Neighbours by the vectors of product texts; row i of the vectors is product i."""
+
+    vectors: Vectors
+    index: Index
+
+    def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
+        """See `Lookup`."""
+        run = self.index.search(self.vectors.take(rows), depth + 1, where)
+        return run.excluding(rows).top(depth)
+
+
+@dataclass(frozen=True, eq=False)
+class TfidfLookup:
+    """Neighbours by TF-IDF of product texts, the baseline that a text model has to beat."""
+
+    texts: Sequence[str]
+    products: Axis
+    select: Callable[[Filter], NDArray[np.bool_]]
+
+    def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
+        """See `Lookup`."""
+        from text_retrieval.tfidf import TfidfIndex
+
+        index = TfidfIndex.build(self.texts, self.products, select=self.select)
+        return index.neighbours(rows, depth + 1, where).excluding(rows).top(depth)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLookup:
+    """Neighbours by pictures: products, by the score of their best pair of pictures."""
+
+    vectors: Vectors
+    index: Index
+    owners: Owners
+
+    def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
+        """See `Lookup`."""
+        place = np.full(len(self.owners.products), -1, np.int32)
+        place[rows] = np.arange(len(rows), dtype=np.int32)
+        pictures = np.flatnonzero(place[self.owners.rows] >= 0)
+        queries = Owners(self.owners.products.take(rows), place[self.owners.rows[pictures]])
+        run = search_products(self.index, self.vectors.take(pictures), queries, self.owners, depth + 1, where)
+        return run.excluding(rows).top(depth)
+
+
+def image_owners(job: Job) -> tuple[Axis, Owners]:
+    """The axis of usable pictures, and which product each belongs to."""
+    table = schema.require(pq.read_table(job.folder.images), schema.IMAGES, str(job.folder.images))
+    rows = table["product_row"].to_numpy().astype(np.int32)
+    return Axis.of(table["image_id"]), Owners(job.catalogue.axis, rows)
+
+
+def text_lookup(job: Job) -> Lookup:
+    """The text look-up of the settings; builds its index where there is none yet."""
+    from text_retrieval.hnsw import NmslibIndex
+    from text_retrieval.product_text import product_texts
+
+    settings, select = job.settings.text, job.catalogue.select
+    if settings.index == "tfidf":
+        return TfidfLookup(product_texts(job.catalogue, settings), job.catalogue.axis, select)
+    vectors = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
+    if settings.index == "exact":
+        return TextLookup(vectors, ExactIndex(vectors, select))
+    made_of = _made_of(job, "encode_text", settings.model_dump(include={"links", "build_effort"}))
+    folder = job.folder.text / f"nmslib-{made_of}"
+    if not folder.is_dir():
+        NmslibIndex.build(vectors, settings, job.threads, select).save(folder)
+        drop_others(folder.parent, "nmslib-*", folder)
+    return TextLookup(vectors, NmslibIndex.open(folder, vectors, settings, job.threads, select))
+
+
+def image_lookup(job: Job) -> ImageLookup:
+    """The image look-up of the settings; builds its index where there is none yet."""
+    from image_retrieval.hamming import HammingIndex
+
+    settings = job.settings.image
+    axis, owners = image_owners(job)
+    vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
+    select = selecting_pictures(job, owners)
+    if settings.index == "exact":
+        return ImageLookup(vectors, ExactIndex(vectors, select), owners)
+    made_of = _made_of(job, "encode_images", {"bits": settings.bits, "seed": job.settings.run.seed})
+    folder = job.folder.image / f"hamming-{made_of}"
+    if not folder.is_dir():
+        HammingIndex.build(vectors, settings.bits, job.settings.run.seed, settings.shortlist, select, job.threads).save(
+            folder
+        )
+        drop_others(folder.parent, "hamming-*", folder)
+    return ImageLookup(vectors, HammingIndex.open(folder, vectors, settings.shortlist, select, job.threads), owners)
+
+
+def exact_text(lookup: TextLookup) -> TextLookup:
+    """The truth beside a text look-up: the same vectors, searched exactly."""
+    return TextLookup(lookup.vectors, ExactIndex(lookup.vectors))
+
+
+def exact_image(lookup: ImageLookup) -> ImageLookup:
+    """The truth beside an image look-up: the same vectors, searched exactly."""
+    return ImageLookup(lookup.vectors, ExactIndex(lookup.vectors), lookup.owners)
+
+
+def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[np.bool_]]:
+    """Which pictures belong to products that meet a condition."""
+    return lambda where: job.catalogue.select(where)[owners.rows]
+
+
+def _made_of(job: Job, step: str, options: dict[str, object]) -> str:
+    return digest_of(job.folder.require(step).key, options)[:12]
+
+
+def drop_others(folder: Path, pattern: str, keep: Path) -> None:
+    """Removes earlier versions (files or folders matching `pattern`) once `keep` has taken their place."""
+    for path in folder.glob(pattern):
+        if path != keep:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,119 @@
+"""Vectors by content digest: what was encoded once is never encoded again.
+
+One mechanism serves a retry, a resume after a kill, tonight's feed and a scheduler's mapped task: a chunk
+of new vectors is one file, written atomically, named after its contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from candidates.artifacts import digest_of, write_batch
+
+_DIGEST = np.dtype("S32")
+
+Digests = NDArray[np.bytes_]
+
+
+def as_digests(digests: Sequence[str]) -> Digests:
+    """Hexadecimal digests as an array of 32 bytes each, `S32` (n,)."""
+    return np.array(digests, _DIGEST)
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """The vectors that one version of one encoder made, as they lie there when first asked for.
+
+    Ask once which contents are missing, put those, and open the shelf anew to gather.
+
+    Attributes:
+        folder: Holds one Arrow file a chunk; the name of the folder carries the version.
+    """
+
+    folder: Path
+
+    @cached_property
+    def _chunks(self) -> list[pa.RecordBatch]:
+        paths = sorted(self.folder.glob("*.arrow"))
+        return [pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0) for path in paths]
+
+    @cached_property
+    def _digests(self) -> Digests:
+        columns = [np.frombuffer(chunk["digest"].buffers()[1], _DIGEST, len(chunk)) for chunk in self._chunks]
+        return np.concatenate([np.zeros(0, _DIGEST), *columns])
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return np.argsort(self._digests, kind="stable")
+
+    def _find(self, digests: Digests) -> NDArray[np.intp]:
+        if not len(self._digests):
+            return np.full(len(digests), -1, np.intp)
+        place = np.minimum(np.searchsorted(self._digests, digests, sorter=self._order), len(self._digests) - 1)
+        held = self._order[place]
+        return np.where(self._digests[held] == digests, held, -1)
+
+    def has(self, digests: Digests) -> NDArray[np.bool_]:
+        """Which contents have a vector here, bool (n,)."""
+        return self._find(digests) >= 0
+
+    def put(self, digests: Digests, values: NDArray[np.floating]) -> None:
+        """Keeps the vectors (n, d) of new contents as one chunk of float16."""
+        if not len(digests):
+            return
+        flat = pa.array(np.ascontiguousarray(values, np.float16).reshape(-1))
+        digest_bytes = pa.py_buffer(np.ascontiguousarray(digests).tobytes())
+        batch = pa.record_batch(
+            [
+                pa.FixedSizeBinaryArray.from_buffers(pa.binary(_DIGEST.itemsize), len(digests), [None, digest_bytes]),
+                pa.FixedSizeListArray.from_arrays(flat, values.shape[1]),
+            ],
+            names=["digest", "vector"],
+        )
+        write_batch(self.folder / f"{digest_of(digests.astype(str).tolist())[:16]}.arrow", batch)
+
+    def gather(self, digests: Digests, dimensions: int) -> NDArray[np.float16]:
+        """The vectors of contents that are all here, float16 (n, d)."""
+        held = self._find(digests)
+        assert (held >= 0).all(), "asked for vectors that were never put on the shelf"
+        values = np.empty((len(digests), dimensions), np.float16)
+        starts = np.cumsum([0, *(len(chunk) for chunk in self._chunks)])
+        for chunk, start, stop in zip(self._chunks, starts[:-1], starts[1:], strict=True):
+            here = np.flatnonzero((held >= start) & (held < stop))
+            vectors = chunk["vector"].values.to_numpy().reshape(-1, dimensions)
+            values[here] = vectors[held[here] - start]
+        return values
+
+
+def chunks_of_missing(
+    shelf: Shelf, digests: Digests, rows: slice, chunk: int, among: NDArray[np.bool_] | None = None
+) -> Iterator[NDArray[np.intp]]:
+    """Rows whose contents are not on the shelf, in chunks that begin at fixed rows, each content once.
+
+    A chunk is encoded and put whole, so work that was killed goes on with the very chunks it would have
+    made, batch for batch: the numbers come out the same to the last bit.
+
+    Args:
+        shelf: Where vectors are kept.
+        digests: Content of each row.
+        rows: The range of rows to look at.
+        chunk: Rows a chunk spans.
+        among: bool (n,): look at these rows only.
+    """
+    wanted = np.zeros(len(digests), bool)
+    wanted[np.unique(digests, return_index=True)[1]] = True
+    wanted &= ~shelf.has(digests)
+    if among is not None:
+        wanted &= among
+    start, stop, _ = rows.indices(len(digests))
+    for begin in range(start, stop, chunk):
+        missing = begin + np.flatnonzero(wanted[begin : min(begin + chunk, stop)])
+        if len(missing):
+            yield missing

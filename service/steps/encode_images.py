@@ -1,0 +1,194 @@
+"""Turns pictures into vectors: decode, encode, reduce by the frozen base; each distinct file once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from candidates import schema
+from candidates.artifacts import digest_of, write_parquet
+from candidates.axis import Axis
+from candidates.contracts import Encoder
+from candidates.errors import PictureError
+from candidates.vectors import Vectors
+from service.job import Job
+from service.picture_files import PictureFile, digests_of, list_pictures
+from service.progress import track
+from service.refusals import keep_refusals
+from service.run_folder import Counts, Step, StepRecord
+from service.shelf import Digests, Shelf, as_digests, chunks_of_missing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from image_retrieval.base import Base
+
+
+def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
+    """Encodes the pictures and writes `image/images.parquet` and `image/vectors.arrow`.
+
+    A picture that is missing or broken is refused; its product stays, with text alone.
+
+    Args:
+        job: The run.
+        rows: Only the pictures of these rows of the list of pictures, without the files: their vectors are
+            kept in the work folder, where the call for all finds them. Needs a base that is there.
+
+    Raises:
+        ModelMissing: The image model's weights can't be had.
+    """
+    from image_retrieval.encoders import encoder_for
+
+    encoder = encoder_for(job.settings.image, job.threads)
+    pictures = list_pictures(job.catalogue, job.pictures)
+    inputs = {
+        "pictures": digest_of([(picture.id, picture.name, picture.stamp) for picture in pictures]),
+        "axis": job.catalogue.axis.digest,
+        "encoder": encoder.version,
+        "base": [job.settings.image.base_dimensions, job.settings.image.base_sample, job.settings.run.seed],
+    }
+    target = job.folder.image / "vectors.arrow"
+    step = Step(job.folder, "encode_images", inputs, (job.folder.images, target))
+    if rows is not None:
+        work = _Work(job, encoder, pictures)
+        return StepRecord("encode_images", step.key, {"encoded": work.fill_bases(rows)})
+    return step.run(lambda: _Work(job, encoder, pictures).write())
+
+
+@dataclass
+class _Work:
+    """The pictures of one run on their way to vectors."""
+
+    job: Job
+    encoder: Encoder[Image]
+    pictures: Sequence[PictureFile]
+    broken: dict[bytes, PictureError] = field(default_factory=dict)
+
+    @cached_property
+    def found(self) -> list[PictureFile]:
+        """The pictures whose files are there."""
+        return [picture for picture in self.pictures if picture.path is not None]
+
+    @cached_property
+    def digests(self) -> Digests:
+        """Content of each found picture."""
+        return as_digests(digests_of(self.found, self.job.threads))
+
+    def _shelf(self, kind: str) -> Shelf:
+        return Shelf(self.job.folder.work / "image" / digest_of(self.encoder.version)[:16] / kind)
+
+    @cached_property
+    def base(self) -> Base:
+        """The frozen base: as it lies in the work folder, else computed from a sample and kept there."""
+        from image_retrieval.base import Base
+
+        settings = self.job.settings.image
+        wanted = digest_of(settings.base_dimensions, settings.base_sample, self.job.settings.run.seed)[:12]
+        path = self._shelf("raw").folder.with_name(f"base-{wanted}.npz")
+        if path.is_file():
+            return Base.open(path)
+        reduces = 0 < settings.base_dimensions < self.encoder.dimensions
+        sample = self._raw_sample() if reduces else np.zeros((0, self.encoder.dimensions), np.float32)
+        base = Base.fit(sample, settings.base_dimensions, self.job.settings.run.seed)
+        base.save(path)
+        return base
+
+    def _raw_sample(self) -> NDArray[np.float32]:
+        """Raw vectors of a sample of distinct pictures, the smallest digests: a fair draw, the same each time."""
+        distinct = np.unique(self.digests)[: self.job.settings.image.base_sample]
+        shelf = self._shelf("raw")
+        among = np.isin(self.digests, distinct)
+        chunks = chunks_of_missing(shelf, self.digests, slice(None), self.job.settings.run.chunk, among)
+        for rows in track(list(chunks), "encoding pictures"):
+            shelf.put(*self._encode(rows))
+        shelf = self._shelf("raw")
+        return shelf.gather(distinct[shelf.has(distinct)], self.encoder.dimensions).astype(np.float32)
+
+    def fill_bases(self, rows: slice) -> int:
+        """Puts the reduced vectors of all pictures within `rows` on their shelf; returns how many were new."""
+        base = self.base
+        shelf, raw = self._shelf(f"base-{base.version}"), self._shelf("raw")
+        new = 0
+        for chunk in track(
+            list(chunks_of_missing(shelf, self.digests, rows, self.job.settings.run.chunk)), "reducing pictures"
+        ):
+            held = raw.has(self.digests[chunk])
+            known = self.digests[chunk[held]]
+            digests, values = self._encode(chunk[~held])
+            both = np.concatenate([raw.gather(known, self.encoder.dimensions), values])
+            shelf.put(np.concatenate([known, digests]), base.apply(both.astype(np.float32)))
+            new += len(both)
+        return new
+
+    def _encode(self, rows: NDArray[np.intp]) -> tuple[Digests, NDArray[np.float16]]:
+        """Raw vectors of some found pictures, float16; what can't be decoded is noted and left out."""
+        size = self.job.settings.image.batch
+        kept, values = [], [np.zeros((0, self.encoder.dimensions), np.float16)]
+        with ThreadPoolExecutor(self.job.threads) as pool:
+            for start in range(0, len(rows), size):
+                batch = rows[start : start + size]
+                images = list(pool.map(self._decode, batch.tolist()))
+                usable = [image for image in images if image is not None]
+                if usable:
+                    values.append(self.encoder.encode(usable).astype(np.float16))
+                kept.append(batch[[image is not None for image in images]])
+        return self.digests[np.concatenate([np.zeros(0, np.intp), *kept])], np.concatenate(values)
+
+    def _decode(self, row: int) -> Image | None:
+        from image_retrieval.pictures import decode
+
+        picture = self.found[row]
+        assert picture.path is not None
+        try:
+            return decode(picture.path.read_bytes(), picture.name)
+        except PictureError as problem:
+            self.broken[bytes(self.digests[row])] = problem
+            return None
+
+    def write(self) -> Counts:
+        """Fills the shelf, then writes the table of usable pictures, their vectors, and what was refused."""
+        encoded = self.fill_bases(slice(None))
+        base, folder = self.base, self.job.folder
+        shelf = self._shelf(f"base-{base.version}")
+        usable = shelf.has(self.digests)
+        self._note_broken(np.flatnonzero(~usable))
+        rows = np.flatnonzero(usable).tolist()
+        axis = Axis.of(self.found[row].id for row in rows)
+        version = f"{self.encoder.version} base {base.version}"
+        Vectors(axis, shelf.gather(self.digests[usable], base.dimensions), version).save(folder.image / "vectors.arrow")
+        base.save(folder.image / "base.npz")
+        write_parquet(folder.images, self._table(rows))
+        refused = [picture.refusal(picture.problem) for picture in self.pictures if picture.problem]
+        refused += [self.found[r].refusal(self.broken[bytes(self.digests[r])]) for r in np.flatnonzero(~usable)]
+        keep_refusals(folder, "encode_images", refused)
+        return {
+            "encoder": version,
+            "pictures": len(rows),
+            "distinct": len(np.unique(self.digests[usable])),
+            "encoded": encoded,
+            "refused": len(refused),
+        }
+
+    def _note_broken(self, rows: NDArray[np.intp]) -> None:
+        """Says why each unusable picture is so; a copy of a broken file was not tried, so it is tried now."""
+        for row in rows.tolist():
+            if bytes(self.digests[row]) not in self.broken:
+                self._decode(row)
+
+    def _table(self, rows: Sequence[int]) -> pa.Table:
+        pictures = [self.found[row] for row in rows]
+        columns = {
+            "image_id": [picture.id for picture in pictures],
+            "product_row": [picture.product_row for picture in pictures],
+            "position": [picture.position for picture in pictures],
+            "path": [str(picture.path) for picture in pictures],
+            "digest": [digest.decode() for digest in self.digests[np.array(rows, np.intp)].tolist()],
+        }
+        return pa.table(columns, schema=schema.IMAGES)

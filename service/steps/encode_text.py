@@ -1,0 +1,65 @@
+"""Turns product texts into vectors; only texts that were never encoded are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from candidates.artifacts import digest_bytes, digest_of
+from candidates.contracts import Encoder
+from candidates.vectors import Vectors
+from service.job import Job
+from service.progress import track
+from service.run_folder import Counts, Step, StepRecord
+from service.shelf import Digests, Shelf, as_digests, chunks_of_missing
+
+
+def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
+    """Encodes product texts and writes `text/vectors.arrow`.
+
+    Args:
+        job: The run.
+        rows: Only these products, without the file: their vectors are kept in the work folder, where the
+            call for all products finds them.
+
+    Raises:
+        ModelMissing: The text model can't be loaded.
+    """
+    from text_retrieval.product_text import product_texts
+    from text_retrieval.sentence import SentenceEncoder
+
+    settings = job.settings.text
+    texts = product_texts(job.catalogue, settings)
+    if settings.index == "tfidf":
+        return Step(job.folder, "encode_text", {"texts": digest_of(texts)}).run(lambda: {"encoder": "tfidf"})
+    encoder = SentenceEncoder.open(settings, job.threads)
+    digests = as_digests([digest_bytes(text.encode()) for text in texts])
+    shelf_folder = job.folder.work / "text" / digest_of(encoder.version)[:16]
+    target = job.folder.text / "vectors.arrow"
+    axis = job.catalogue.axis
+    inputs = {"texts": digest_of(digests.astype(str).tolist()), "axis": axis.digest, "encoder": encoder.version}
+
+    def fill(within: slice) -> int:
+        return _encode_missing(Shelf(shelf_folder), encoder, texts, digests, within, job.settings.run.chunk)
+
+    def work() -> Counts:
+        encoded = fill(slice(None))
+        Vectors(axis, Shelf(shelf_folder).gather(digests, encoder.dimensions), encoder.version).save(target)
+        empty = sum(not text for text in texts)
+        return {"encoder": encoder.version, "texts": len(texts), "encoded": encoded, "empty": empty}
+
+    step = Step(job.folder, "encode_text", inputs, (target,))
+    if rows is not None:
+        return StepRecord("encode_text", step.key, {"encoded": fill(rows)})
+    return step.run(work)
+
+
+def _encode_missing(
+    shelf: Shelf, encoder: Encoder[str], texts: Sequence[str], digests: Digests, rows: slice, chunk: int
+) -> int:
+    encoded = 0
+    for missing in track(list(chunks_of_missing(shelf, digests, rows, chunk)), "encoding texts"):
+        shelf.put(digests[missing], encoder.encode([texts[row] for row in missing.tolist()]).astype(np.float16))
+        encoded += len(missing)
+    return encoded

