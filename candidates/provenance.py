@@ -54,4 +54,6 @@ class Candidates(Run):
     The order of a list is the retrieval's; `score` falls along it.
     """
 
+    parts: tuple[CandidatePart, ...]
+
     part_type: ClassVar[type[Part]] = CandidatePart

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +76,7 @@ def _part(table: pa.Table, start: int, stop: int, axis: Axis) -> CandidatePart:
     queries = _rows(table["query_id"], axis) - start
     offsets = np.concatenate([[0], np.cumsum(np.bincount(queries, minlength=stop - start))]).astype(np.int64)
 
-    def filled(name: str, empty: float) -> NDArray[np.generic]:
+    def filled(name: str, empty: float) -> NDArray[Any]:
         return table[name].fill_null(empty).to_numpy()
 
     return CandidatePart(
@@ -96,4 +97,7 @@ def _rows(column: pa.ChunkedArray, axis: Axis) -> NDArray[np.int32]:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], schema.CANDIDATES.field("via_id").type)
     rows_of_ids = np.append(axis.rows_of(encoded.dictionary), NO_VIA)
-    return rows_of_ids[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()].astype(np.int32)
+    rows: NDArray[np.int32] = rows_of_ids[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()].astype(
+        np.int32
+    )
+    return rows

@@ -27,6 +27,9 @@ from candidates.run import Run
 from candidates.vectors import Vectors
 from service.job import Job
 
+_STAMP = "index.json"
+"""Both kinds of saved index write this file last; a folder without it is half an index."""
+
 
 class Lookup(Protocol):
     """Finds the neighbours of products of the catalogue."""
@@ -103,7 +106,7 @@ def text_lookup(job: Job) -> Lookup:
         return TextLookup(vectors, ExactIndex(vectors, select))
     made_of = _made_of(job, "encode_text", settings.model_dump(include={"links", "build_effort"}))
     folder = job.folder.text / f"nmslib-{made_of}"
-    if not folder.is_dir():
+    if not (folder / _STAMP).is_file():
         NmslibIndex.build(vectors, settings, job.threads, select).save(folder)
         drop_others(folder.parent, "nmslib-*", folder)
     return TextLookup(vectors, NmslibIndex.open(folder, vectors, settings, job.threads, select))
@@ -121,7 +124,7 @@ def image_lookup(job: Job) -> ImageLookup:
         return ImageLookup(vectors, ExactIndex(vectors, select), owners)
     made_of = _made_of(job, "encode_images", {"bits": settings.bits, "seed": job.settings.run.seed})
     folder = job.folder.image / f"hamming-{made_of}"
-    if not folder.is_dir():
+    if not (folder / _STAMP).is_file():
         HammingIndex.build(vectors, settings.bits, job.settings.run.seed, settings.shortlist, select, job.threads).save(
             folder
         )

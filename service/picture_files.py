@@ -58,8 +58,8 @@ def _located(identifier: str, row: int, position: int, name: str, folder: Path) 
     except PictureError as problem:
         return PictureFile(identifier, row, position, name, None, problem=problem)
     except OSError as error:
-        problem = PictureError(f"{name}: {error.strerror}", "Make the file readable")
-        return PictureFile(identifier, row, position, name, None, problem=problem)
+        unreadable = PictureError(f"{name}: {error.strerror}", "Make the file readable")
+        return PictureFile(identifier, row, position, name, None, problem=unreadable)
     return PictureFile(identifier, row, position, name, path, (status.st_size, status.st_mtime_ns))
 
 

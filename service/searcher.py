@@ -100,7 +100,7 @@ class Searcher:
         images = []
         for path in pictures:
             try:
-                images.append(decode(path.read_bytes(), str(path)))
+                images.append(decode(path.read_bytes(), str(path), encoder.size))
             except OSError as error:
                 raise PictureError(f"{path}: {error.strerror}", "Name a picture that can be read") from error
         return base.apply(encoder.encode(images)).astype(np.float32)

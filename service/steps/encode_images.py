@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from candidates import schema
 from candidates.artifacts import digest_of, write_parquet
 from candidates.axis import Axis
-from candidates.contracts import Encoder
 from candidates.errors import PictureError
 from candidates.vectors import Vectors
 from service.job import Job
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from image_retrieval.base import Base
+    from image_retrieval.encoders.registry import ImageEncoder
 
 
 def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
@@ -67,7 +67,7 @@ class _Work:
     """The pictures of one run on their way to vectors."""
 
     job: Job
-    encoder: Encoder[Image]
+    encoder: ImageEncoder
     pictures: Sequence[PictureFile]
     broken: dict[bytes, PictureError] = field(default_factory=dict)
 
@@ -147,7 +147,7 @@ class _Work:
         picture = self.found[row]
         assert picture.path is not None
         try:
-            return decode(picture.path.read_bytes(), picture.name)
+            return decode(picture.path.read_bytes(), picture.name, self.encoder.size)
         except PictureError as problem:
             self.broken[bytes(self.digests[row])] = problem
             return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from candidates.artifacts import write_json, write_parquet
 from candidates.provenance import Candidates
 from candidates.run import Run
-from eval.bootstrap import Interval, interval
+from eval.bootstrap import Interval, difference, interval
 from eval.curves import (
     Measured,
     OperatingPoint,
@@ -83,13 +83,12 @@ def _measure(job: Job) -> Counts:
     write_parquet(job.folder.root / "curves.parquet", to_table(made))
     cost, reached = float(own.counts.mean()), found["recall"]["mean"]
     curves_png(made, job.folder.root / "curves.png", (cost, reached))
-    strategies = {name: _metrics(run, deep.queries) for name, run in (("text", deep.text), ("image", deep.image))}
     document = {
         "queries": len(deep.queries.rows),
         "groups": len(np.unique(deep.queries.groups[deep.queries.groups >= 0])),
         "candidates": found,
-        "metrics": {job.settings.merge.strategy + " (this run)": found["metrics"], **strategies},
-        "gains": gains(made),
+        "metrics": _metric_rows(job, deep, own, found),
+        "gains": gains(job, deep, made),
         "slices": [asdict(one) for one in _slices(job, own)],
     }
     write_json(job.folder.evaluation, document)
@@ -139,24 +138,47 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     )
 
 
-def gains(made: list[OperatingPoint]) -> dict[str, Any]:
+def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
     """The paper's comparison: text 500, image 1,000, both; empty where the catalogue is too small for it."""
     text, image = find(made, "text", n=PAPER_TEXT), find(made, "image", k=PAPER_IMAGE)
     both = find(made, "union", n=PAPER_TEXT, k=PAPER_IMAGE)
     if not (text and image and both):
         return {}
+    by_text = recall(judged(deep.text, job.qrels), PAPER_TEXT)
+    by_image = recall(judged(deep.image, job.qrels), PAPER_IMAGE)
+    united = sweep_union(union(deep.text, deep.image, threads=job.threads), deep.queries, [(PAPER_TEXT, PAPER_IMAGE)])
+    by_both = united.hits[:, 0] / deep.queries.known
+    options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
     return {
         "text": asdict(text),
         "image": asdict(image),
         "both": asdict(both),
-        "image_over_text": image.recall / text.recall - 1,
-        "both_over_text": both.recall / text.recall - 1,
+        "image_over_text": asdict(difference(by_image, by_text, deep.queries.groups, **options)),
+        "both_over_text": asdict(difference(by_both, by_text, deep.queries.groups, **options)),
     }
 
 
-def _metrics(run: Run, queries: Measured) -> dict[str, float]:
+def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -> list[dict[str, Any]]:
+    settings = job.settings.merge
+    wording = f"N = {settings.n}, K = {settings.k}" if settings.strategy == "hop" else f"{settings.n} of each list"
+    both = {"pairs completeness": found["pairs_completeness"], "reduction ratio": found["reduction_ratio"]}
+    named = [("text", deep.text), ("image", deep.image)]
+    depth = f"first {max(1, int(deep.text.counts.max(initial=0))):,}"
+    rows = [_row(name, depth, run, deep.queries, {}, False) for name, run in named]
+    return [_row(settings.strategy, wording, own, deep.queries, both, True), *rows]
+
+
+def _row(name: str, setting: str, run: Run, queries: Measured, more: dict[str, float], chosen: bool) -> dict[str, Any]:
     lists = judged(run, queries.qrels)
-    return {name: float(np.nanmean(metric(lists))) for name, metric in METRICS.items()}
+    values = {metric: float(np.nanmean(measure(lists))) for metric, measure in METRICS.items()}
+    cost = float(run.counts.mean())
+    return {
+        "strategy": name,
+        "setting": setting,
+        "candidates_per_product": cost,
+        "values": values | more,
+        "chosen": chosen,
+    }
 
 
 def _of_candidates(job: Job, own: Candidates, queries: Measured) -> dict[str, Any]:
@@ -170,7 +192,6 @@ def _of_candidates(job: Job, own: Candidates, queries: Measured) -> dict[str, An
         "candidates_per_product": float(own.counts.mean()),
         "pairs_completeness": pairs_completeness(everything, job.qrels),
         "reduction_ratio": reduction_ratio(everything),
-        "metrics": _metrics(own, queries),
     }
 
 

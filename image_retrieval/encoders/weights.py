@@ -1,0 +1,21 @@
+"""Files of weights: found or plainly missing, and digested, so that a version says which weights it means."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from candidates.errors import ModelMissing
+
+
+def weights_file(path: Path, mend: str) -> Path:
+    """The path of a file of weights; raises `ModelMissing` where there is no such file."""
+    if not path.is_file():
+        raise ModelMissing(f"no model file at {path}", mend)
+    return path
+
+
+def digest_file(path: Path) -> str:
+    """The first 16 hexadecimal digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

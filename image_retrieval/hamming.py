@@ -1,0 +1,269 @@
+"""The embedded image index: a Hamming shortlist of binary codes, then exact cosine of the float vectors."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.artifacts import atomic, digest_bytes, write_json
+from candidates.axis import Axis
+from candidates.contracts import Select
+from candidates.errors import AxisMismatch, RunFolderError, VersionMismatch
+from candidates.exact import selected
+from candidates.filters import Filter
+from candidates.run import Run
+from candidates.vectors import Vectors, normalised
+from image_retrieval.lsh import Hyperplanes
+
+FLAT_BELOW = 100_000
+"""Up to so many codes every one is compared; more are parted into cells, of which a search visits some."""
+
+_VISITED = 16
+"""A search visits one in so many cells; visiting one in eight took as long as comparing all codes in sequence."""
+
+_WHOLE = 2**26
+"""Vectors of no more numbers than this (256 MiB of float32) are kept ready at length one."""
+
+_TILE = 2**22
+"""Numbers gathered at once while rescoring (16 MiB of float32)."""
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class HammingIndex:
+    """Finds pictures by codes and orders them by cosine.
+
+    A search asks for `max(shortlist, 4 k)` items by Hamming distance and keeps the k best of these by exact
+    cosine, so its scores are true cosines and only membership is approximate. Under a filter every code that
+    the filter admits is compared, whatever the size. Items at length zero have no code.
+
+    Attributes:
+        vectors: The items' vectors, (n, d); may be mapped from disk.
+        planes: What made the codes.
+        rows: int32 (m,): rows of the items that have a code, ascending.
+        codes: uint8 (m, bits / 8), in the bit order of `Hyperplanes.codes`.
+        cells: faiss' inverted lists over the codes, None where all codes are compared.
+        shortlist: Codes rescored, at least.
+        select: Which items meet a `Filter`.
+        threads: Threads of faiss.
+    """
+
+    vectors: Vectors
+    planes: Hyperplanes
+    rows: NDArray[np.int32]
+    codes: NDArray[np.uint8]
+    cells: Any
+    shortlist: int
+    select: Select | None = None
+    threads: int = 1
+
+    @classmethod
+    def build(
+        cls,
+        vectors: Vectors,
+        bits: int,
+        seed: int,
+        shortlist: int,
+        select: Select | None = None,
+        threads: int = 1,
+        flat_below: int = FLAT_BELOW,
+    ) -> HammingIndex:
+        """Codes the vectors and, where there are more than `flat_below` codes, parts them into cells.
+
+        Args:
+            vectors: The items.
+            bits: Length of a code, a multiple of 8.
+            seed: Seed of the hyperplanes and of the cells.
+            shortlist: Codes rescored, at least.
+            select: Which items meet a `Filter`; without it none can be given.
+            threads: Threads of faiss.
+            flat_below: Up to so many codes every one is compared.
+        """
+        planes = Hyperplanes(vectors.dimensions, bits, seed)
+        rows = np.flatnonzero(vectors.values.any(axis=1)).astype(np.int32)
+        codes = planes.codes(vectors.values)
+        codes = codes if len(rows) == len(codes) else codes[rows]
+        cells = _parted(codes, seed, threads) if len(codes) > flat_below else None
+        return cls(vectors, planes, rows, codes, cells, shortlist, select, threads)
+
+    @property
+    def items(self) -> Axis:
+        """What the index finds."""
+        return self.vectors.axis
+
+    @property
+    def version(self) -> str:
+        """What the vectors were made by."""
+        return self.vectors.version
+
+    def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
+        """The k nearest items of each vector by cosine, among its Hamming shortlist (see `contracts.Index`)."""
+        import faiss
+
+        vectors.require_version(self.version)
+        faiss.omp_set_num_threads(self.threads)
+        admitted = np.flatnonzero(selected(self.select, where)[self.rows]) if where else None
+        codes = self.codes if admitted is None else self.codes[admitted]
+        rows = self.rows if admitted is None else self.rows[admitted]
+        depth = min(max(self.shortlist, 4 * k), len(rows))
+        cells = self.cells if admitted is None else None
+        length = min(k, depth)
+        best = np.full((len(vectors), length), -1, np.int32)
+        scores = np.zeros((len(vectors), length), np.float32)
+        height = max(1, _TILE // max(1, depth * (1 if self._unit is not None else vectors.dimensions)))
+        for start in range(0, len(vectors) if depth else 0, height):
+            tile = slice(start, start + height)
+            queries = normalised(vectors.values[tile])
+            found = rows[_nearest_codes(self.planes.codes(queries), codes, cells, depth)]
+            found[~queries.any(axis=1)] = -1
+            best[tile], scores[tile] = _best(found, self._cosines(queries, found), length)
+        return Run.from_matrix("hamming", vectors.axis, self.items, best, scores)
+
+    @cached_property
+    def _unit(self) -> NDArray[np.float32] | None:
+        return self.vectors.unit() if self.vectors.values.size <= _WHOLE else None
+
+    def _cosines(self, queries: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosine of each query with the items of its list, float32 (q, s); −∞ for row −1."""
+        import faiss
+
+        block, places = self._unit, np.maximum(rows, 0).astype(np.int64)
+        if block is None:
+            needed, places = np.unique(places, return_inverse=True)
+            block = normalised(self.vectors.values[needed])
+        scores = np.empty(rows.shape, np.float32)
+        # One product a pair, each summed in the same order: equal vectors have equal scores wherever they stand.
+        pointers = [faiss.swig_ptr(array) for array in (scores, queries, block, places)]
+        faiss.fvec_inner_products_by_idx(*pointers, queries.shape[1], *rows.shape)  # type: ignore[attr-defined]
+        scores[rows < 0] = -np.inf
+        return scores
+
+    def save(self, folder: Path) -> None:
+        """Writes the index without the vectors; `index.json`, written last, makes it valid."""
+        import faiss
+
+        parts = {"codes.npy": _as_npy(self.codes), "rows.npy": _as_npy(self.rows)}
+        if self.cells is not None:
+            parts["cells.faiss"] = faiss.serialize_index_binary(self.cells).tobytes()
+        for name, content in parts.items():
+            with atomic(folder / name) as temporary:
+                temporary.write_bytes(content)
+        stamp = {
+            "format": _FORMAT,
+            "version": self.version,
+            "axis": self.items.digest,
+            "planes": {"dimensions": self.planes.dimensions, "bits": self.planes.bits, "seed": self.planes.seed},
+            "files": {name: digest_bytes(content) for name, content in parts.items()},
+        }
+        write_json(folder / "index.json", stamp)
+
+    @classmethod
+    def open(
+        cls, folder: Path, vectors: Vectors, shortlist: int, select: Select | None = None, threads: int = 1
+    ) -> HammingIndex:
+        """Opens a saved index over the vectors it was built from.
+
+        Raises:
+            VersionMismatch: The vectors were made by something else.
+            AxisMismatch: They stand for other rows.
+            RunFolderError: The index is missing, incomplete or damaged.
+        """
+        import faiss
+
+        stamp = _stamp(folder)
+        if stamp["version"] != vectors.version:
+            raise VersionMismatch(f"{folder}: made for {stamp['version']!r}, not {vectors.version!r}", "Rebuild it")
+        if stamp["axis"] != vectors.axis.digest:
+            raise AxisMismatch(f"{folder}: made for other rows than these", "Rebuild it")
+        parts = {name: _checked(folder / name, digest) for name, digest in stamp["files"].items()}
+        codes, rows = (np.load(io.BytesIO(parts[name]), allow_pickle=False) for name in ("codes.npy", "rows.npy"))
+        stored = parts.get("cells.faiss")
+        cells = faiss.deserialize_index_binary(np.frombuffer(stored, np.uint8)) if stored else None
+        return cls(vectors, Hyperplanes(**stamp["planes"]), rows, codes, cells, shortlist, select, threads)
+
+
+def _parted(codes: NDArray[np.uint8], seed: int, threads: int) -> Any:
+    """Inverted lists over codes: about 4 √m cells around centres found by k-means."""
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+    count = min(round(4 * len(codes) ** 0.5), len(codes))
+    cells: Any = faiss.index_binary_factory(8 * codes.shape[1], f"BIVF{count}")
+    cells.cp.seed = seed + 1
+    cells.cp.niter = 8
+    cells.cp.min_points_per_centroid = 1
+    cells.cp.max_points_per_centroid = 32
+    cells.train(codes)
+    cells.add(codes)
+    cells.nprobe = max(1, count // _VISITED)
+    return cells
+
+
+def _nearest_codes(queries: NDArray[np.uint8], codes: NDArray[np.uint8], cells: Any, depth: int) -> NDArray[np.int64]:
+    """Positions of the `depth` nearest codes by Hamming distance, int64 (q, depth)."""
+    import faiss
+
+    found: NDArray[np.int64]
+    if cells is None:
+        _, found = faiss.knn_hamming(queries, codes, depth)
+        return found
+    _, found = cells.search(queries, depth)
+    # Where the visited cells together hold fewer codes than asked for, all codes are compared.
+    short = np.flatnonzero(found[:, -1] < 0)
+    if len(short):
+        found[short] = _nearest_codes(queries[short], codes, None, depth)
+    return found
+
+
+def _best(
+    rows: NDArray[np.int32], scores: NDArray[np.float32], length: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The first `length` of each list by falling score, equal scores by row; a score of −∞ comes last, with row −1.
+
+    Score and row make one integer, which sorts many times faster than two keys.
+    """
+    bits = (scores + np.float32(0)).view(np.uint32)  # Adding zero turns −0 into 0.
+    # Floats as integers in falling order: all bits but the sign flip where positive, none where negative.
+    falling = np.where(bits >> 31, bits, bits ^ np.uint32(0x7FFFFFFF))
+    keys = np.sort(falling.astype(np.uint64) << np.uint64(32) | rows.view(np.uint32), axis=1)[:, :length]
+    falling = (keys >> np.uint64(32)).astype(np.uint32)
+    bits = np.where(falling >> 31, falling, falling ^ np.uint32(0x7FFFFFFF))
+    return keys.astype(np.uint32).view(np.int32), bits.view(np.float32)
+
+
+def _as_npy(array: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+_MEND = "Delete the folder and run again"
+
+
+def _stamp(folder: Path) -> dict[str, Any]:
+    path = folder / "index.json"
+    try:
+        stamp: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: no readable index ({error})", _MEND) from error
+    if not isinstance(stamp, dict) or stamp.get("format") != _FORMAT:
+        raise RunFolderError(f"{path}: not an index of format {_FORMAT}", _MEND)
+    return stamp
+
+
+def _checked(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"{path}: {error.strerror}", _MEND) from error
+    if digest_bytes(content) != digest:
+        raise RunFolderError(f"{path}: not as it was saved", _MEND)
+    return content

@@ -1,0 +1,218 @@
+"""Writes `report.html`: what the run found, what it missed, and why."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from candidates.artifacts import write_text
+from candidates.provenance import NO_VIA, NOT_LISTED, CandidatePart, Candidates
+from candidates.qrels import VARIANT
+from candidates.run import Run
+from eval.bootstrap import Interval
+from eval.curves import OperatingPoint, from_table
+from eval.report import model
+from eval.report.render import render
+from eval.slices import Slice
+from service.candidate_files import read_candidates
+from service.job import Job
+from service.lookups import image_lookup, text_lookup
+from service.picture_files import list_pictures
+from service.refusals import all_refusals
+from service.run_folder import Counts, Step, StepRecord
+
+EXAMPLES, SHOWN = 10, 8
+"""Example products, and candidates shown of each."""
+
+DEPTH = 1000
+"""How deep the lists are looked through for a variant that was missed."""
+
+
+def report(job: Job) -> StepRecord:
+    """Writes `report.html`, one page that needs nothing beside itself."""
+    inputs = {
+        "evaluate": job.folder.require("evaluate").key,
+        "expand": job.folder.require("expand").key,
+        "refused": [str(refusal) for refusal in all_refusals(job.folder)],
+    }
+    target = job.folder.root / "report.html"
+
+    def work() -> Counts:
+        examples = _Examples(job).choose()
+        write_text(target, render(_report(job, examples)))
+        return {"examples": len(examples)}
+
+    return Step(job.folder, "report", inputs, (target,)).run(work)
+
+
+def _report(job: Job, examples: tuple[model.Example, ...]) -> model.Report:
+    measured = json.loads(job.folder.evaluation.read_text("utf-8"))
+    points = tuple(from_table(pq.read_table(job.folder.root / "curves.parquet")))
+    return model.Report(
+        feed=job.feed.name,
+        made=f"{datetime.now(UTC):%-d %B %Y, %H:%M} UTC",
+        counts=_counts(job, measured),
+        chosen=_chosen(job, measured),
+        points=points,
+        gains=_gains(measured),
+        metrics=_metrics(job, measured),
+        index_recall=_index_recall(job),
+        slices=tuple(Slice(**(one | {"recall": Interval(**one["recall"])})) for one in measured.get("slices", ())),
+        examples=examples,
+        refused=model.Refused.of(all_refusals(job.folder)),
+        making=_making(job),
+    )
+
+
+def _counts(job: Job, measured: dict[str, Any]) -> model.Counts:
+    sellers = job.catalogue.codes("seller")
+    return model.Counts(
+        products=len(job.catalogue),
+        pictures=job.folder.require("encode_images").counts["pictures"],
+        sellers=int(sellers.max(initial=-1)) + 1,
+        groups=measured.get("groups", 0),
+        queries=measured["queries"],
+    )
+
+
+def _chosen(job: Job, measured: dict[str, Any]) -> OperatingPoint:
+    settings, counts = job.settings.merge, job.folder.require("expand").counts
+    hop = settings.strategy == "hop"
+    found = measured.get("candidates", {})
+    span = found.get("recall", {"mean": float("nan"), "low": float("nan"), "high": float("nan")})
+    cost = counts["candidates"] / len(job.catalogue)
+    return OperatingPoint(
+        strategy=settings.strategy,
+        n=settings.n,
+        k=settings.k if hop else None,
+        budget=settings.budget or None,
+        candidates_per_product=cost,
+        share=cost / len(job.catalogue),
+        recall=span["mean"],
+        low=span["low"],
+        high=span["high"],
+        recall_by_group=found.get("recall_by_group", float("nan")),
+        queries=measured["queries"],
+    )
+
+
+def _gains(measured: dict[str, Any]) -> model.Gains | None:
+    gains = measured.get("gains")
+    if not gains:
+        return None
+    text, image, both = (OperatingPoint(**gains[name]) for name in ("text", "image", "both"))
+    over = {name: Interval(**gains[name]) for name in ("image_over_text", "both_over_text")}
+    return model.Gains(text, image, both, **over)
+
+
+def _metrics(job: Job, measured: dict[str, Any]) -> tuple[model.MetricsRow, ...]:
+    return tuple(
+        model.MetricsRow(row["strategy"], row["setting"], row["candidates_per_product"], row["values"], row["chosen"])
+        for row in measured.get("metrics", ())
+    )
+
+
+def _index_recall(job: Job) -> tuple[model.IndexRecall, ...]:
+    named = (
+        (f"text: {job.settings.text.index}", "retrieve_text"),
+        (f"image: {job.settings.image.index}", "retrieve_images"),
+    )
+    return tuple(
+        model.IndexRecall(name, int(depth), recall, counts["index_sample"])
+        for name, step in named
+        for counts in [job.folder.require(step).counts]
+        for depth, recall in counts.get("index_recall", {}).items()
+    )
+
+
+def _making(job: Job) -> model.Making:
+    manifest = job.write_manifest()
+    steps = tuple(model.StepCost(name, one["seconds"], one["peak_mib"]) for name, one in manifest["steps"].items())
+    encoders = {
+        kind: str(manifest["steps"][step]["counts"]["encoder"])
+        for kind, step in (("text model", "encode_text"), ("image model", "encode_images"))
+    }
+    versions = {"python": platform.python_version()} | encoders | manifest["packages"]
+    return model.Making(steps, manifest["settings"], versions, manifest["axes"])
+
+
+class _Examples:
+    """Chooses example products and looks up what is shown of them."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.axis = job.catalogue.axis
+        self.titles, self.sellers = job.catalogue.column("title"), job.catalogue.column("seller")
+        self.pictures: dict[int, Path] = {}
+        for picture in list_pictures(job.catalogue, job.pictures):
+            if picture.path is not None:
+                self.pictures.setdefault(picture.product_row, picture.path)
+
+    def choose(self) -> tuple[model.Example, ...]:
+        """Ten products: half of them with a variant that was missed, where there are such; in feed order."""
+        candidates = read_candidates(self.job.folder.candidates, self.axis)
+        queries = self.job.qrels.queries()
+        rng = np.random.default_rng(self.job.settings.run.seed)
+        if len(queries):
+            queries = rng.permutation(queries)[:500]
+            lacking = np.array([len(self._missing(candidates, row)) > 0 for row in queries.tolist()])
+            chosen = [*queries[lacking][: EXAMPLES // 2], *queries[~lacking]][:EXAMPLES]
+        else:
+            chosen = rng.permutation(self.axis.rows)[:EXAMPLES].tolist()
+        rows = np.sort(np.array(chosen, np.int32))
+        depth = max(1, min(DEPTH, len(self.axis) - 1))
+        text = text_lookup(self.job).neighbours(rows, depth)
+        image = image_lookup(self.job).neighbours(rows, depth)
+        return tuple(self._example(candidates, row, place, text, image) for place, row in enumerate(rows.tolist()))
+
+    def _missing(self, candidates: Candidates, row: int) -> NDArray[np.int32]:
+        return np.setdiff1d(self._variants(row), candidates.ranked(row)[0]).astype(np.int32)
+
+    def _variants(self, row: int) -> NDArray[np.int32]:
+        return self.job.qrels.variants(np.array([row]))[1]
+
+    def _shown(self, row: int) -> model.Shown:
+        return model.Shown(self.axis[row], self.titles[row], self.sellers[row], self.pictures.get(row))
+
+    def _example(self, candidates: Candidates, row: int, place: int, text: Run, image: Run) -> model.Example:
+        part = candidates.take(np.array([row])).whole()
+        assert isinstance(part, CandidatePart)
+        truth = self.job.qrels.judge(np.full(len(part.rows), row), part.rows)
+        shown = tuple(self._candidate(part, at, int(truth[at]), row) for at in range(min(SHOWN, len(part.rows))))
+        missing = self._missing(candidates, row)
+        return model.Example(
+            self._shown(row),
+            shown,
+            candidates_in_all=len(part.rows),
+            variants_known=len(self._variants(row)),
+            variants_found=int((truth == VARIANT).sum()),
+            missed=tuple(self._missed(other, place, text, image) for other in missing.tolist()[:SHOWN]),
+        )
+
+    def _candidate(self, part: CandidatePart, at: int, truth: int, query: int) -> model.ShownCandidate:
+        via = int(part.via[at])
+        return model.ShownCandidate(
+            self._shown(int(part.rows[at])),
+            rank=at + 1,
+            text_rank=int(part.text_rank[at]) if part.text_rank[at] != NOT_LISTED else None,
+            image_rank=int(part.image_rank[at]) if via != NO_VIA else None,
+            via="" if via in (NO_VIA, query) else self.titles[via] or self.axis[via],
+            truth=truth,
+        )
+
+    def _missed(self, row: int, place: int, text: Run, image: Run) -> model.Missed:
+        depth = max(1, min(DEPTH, len(self.axis) - 1))
+        in_text, in_image = (_rank(run.ranked(place)[0], row) for run in (text, image))
+        return model.Missed(self._shown(row), depth, depth, in_text, in_image)
+
+
+def _rank(rows: NDArray[np.int32], row: int) -> int | None:
+    at = np.flatnonzero(rows == row)
+    return int(at[0]) + 1 if len(at) else None

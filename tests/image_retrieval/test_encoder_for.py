@@ -1,0 +1,40 @@
+import pytest
+
+from candidates.errors import ModelMissing, SettingsError
+from candidates.settings import ImageSettings
+from image_retrieval.encoders import encoder_for
+from tests.image_retrieval.tiny_onnx import tiny_network
+
+
+def test_hog_is_the_default():
+    encoder = encoder_for(ImageSettings(), 2)
+    assert encoder.version.startswith("hog:")
+    assert encoder.dimensions == 2772
+
+
+def test_each_name_gives_its_encoder(tmp_path):
+    (tmp_path / "a#b.onnx").write_bytes(tiny_network())
+    assert encoder_for(ImageSettings(model="phash"), 1).dimensions == 64
+    assert encoder_for(ImageSettings(model=f"onnx:{tmp_path}/a#b.onnx#mean"), 1).dimensions == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("clip", "no encoder 'clip'.*hog, phash, onnx:FILE#OUTPUT, torchvision:vgg16"),
+        ("", "no encoder ''"),
+        ("hog:8", "hog takes nothing after its name"),
+        ("phash:8", "phash takes nothing after its name"),
+        ("onnx:model.onnx", "names no output.*onnx:FILE#OUTPUT"),
+        ("onnx:", "names no output"),
+        ("torchvision:alexnet", "no torchvision network 'alexnet'.*vgg16, inception_v3, resnet50, efficientnet_b4"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_there_is(model, said):
+    with pytest.raises(SettingsError, match=said):
+        encoder_for(ImageSettings(model=model), 1)
+
+
+def test_missing_weights_are_said(tmp_path):
+    with pytest.raises(ModelMissing, match="no model file"):
+        encoder_for(ImageSettings(model="torchvision:vgg16", weights=str(tmp_path / "vgg16.pth")), 1)
