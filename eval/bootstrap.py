@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.metrics import group_numbers
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -28,11 +30,11 @@ def intervals(
 ) -> list[Interval]:
     """Percentile intervals of means, one a column, all from the same resamples.
 
-    Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13. Since every column sees the
-    same resamples, the interval of a difference of two columns is the paired one: see `difference`.
+    Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13. One group can't be resampled:
+    its interval is the mean itself, which says nothing about how sure the mean is; without any query all is NaN.
 
     Args:
-        values: (q, p): one value a query and method; rows with NaN are left out.
+        values: (q, p): one value a query and method; a query for which any of them is NaN is left out of all.
         groups: int32 (q,): the group of each query, −1 for a query of its own.
         resamples: How often groups are drawn.
         seed: Seed of the draws.
@@ -56,7 +58,7 @@ def interval(values: NDArray[np.floating], groups: NDArray[np.int32], **options:
 def difference(
     ours: NDArray[np.floating], theirs: NDArray[np.floating], groups: NDArray[np.int32], **options: int
 ) -> Interval:
-    """The paired interval of `ours` − `theirs` on the same queries; see `intervals`."""
+    """The interval of the mean of `ours` − `theirs`, paired: query by query, on the same groups. See `intervals`."""
     return interval(ours - theirs, groups, **options)
 
 
@@ -64,9 +66,7 @@ def _by_group(
     values: NDArray[np.floating], groups: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums (g, p) and sizes (g,) of the groups; a query without a group is one by itself."""
-    alone = groups < 0
-    keys = np.where(alone, groups.max(initial=0) + 1 + np.cumsum(alone), groups)
-    _, numbered = np.unique(keys, return_inverse=True)
+    numbered = group_numbers(groups)
     sizes = np.bincount(numbered).astype(np.float64)
     sums = np.zeros((len(sizes), values.shape[1]))
     np.add.at(sums, numbered, values)

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from candidates.errors import AxisMismatch
 from candidates.provenance import CandidatePart, Candidates
 from candidates.qrels import VARIANT, Qrels
 from candidates.run import Run
+from candidates.schema import require
 from eval.bootstrap import intervals
-from eval.metrics import by_group, judged
+from eval.metrics import by_group, judged, product_rows
 
 Grid = NDArray[np.int32]
 
@@ -100,17 +102,27 @@ class Measured:
         """The group of each query, int32 (q,)."""
         return self.qrels.groups[self.rows]
 
+    def require(self, run: Run) -> None:
+        """Raises `AxisMismatch` unless the queries of `run` are these, in this order, over the same products."""
+        self.qrels.items.require(run.items, f"the run {run.name!r} and what is known")
+        if not np.array_equal(product_rows(run), self.rows):
+            raise AxisMismatch(
+                f"the run {run.name!r}: its queries are not those that are measured", "Take them from it first"
+            )
+
 
 def sweep_list(strategy: str, run: Run, queries: Measured, depths: Sequence[int], parameter: str) -> Sweep:
-    """One ranked list, cut at each depth; `parameter` says which setting the depth is (`n`, `k`, `budget`)."""
+    """One ranked list, cut at each depth; `parameter` says which setting the depth is (`n`, `k`, `budget`).
+
+    A depth that no list reaches becomes that of the longest: behind it the curve would only repeat itself.
+    """
+    queries.require(run)
     lists = judged(run, queries.qrels)
-    found = np.flatnonzero(lists.relevant)
-    owners, ranks = lists.part.query_rows[found], lists.part.ranks[found]
-    size = len(run)
-    counts = np.stack([np.minimum(lists.part.counts, depth) for depth in depths], axis=1)
-    hits = np.stack([np.bincount(owners[ranks <= depth], minlength=size) for depth in depths], axis=1)
-    settings = tuple(Setting(**{parameter: int(depth)}) for depth in depths)
-    return Sweep(strategy, settings, counts.astype(np.int32), hits.astype(np.int32))
+    grid = _reached(depths, lists.part.counts)
+    owners, ranks = lists.part.query_rows[lists.relevant], lists.part.ranks[lists.relevant]
+    counts = np.minimum(lists.part.counts[:, None], grid).astype(np.int32)
+    hits = _cumulated(owners, np.searchsorted(grid, ranks), counts.shape)
+    return Sweep(strategy, tuple(Setting(**{parameter: int(depth)}) for depth in grid), counts, hits)
 
 
 def sweep_union(pooled: Candidates, queries: Measured, depths: Sequence[tuple[int, int]]) -> Sweep:
@@ -119,20 +131,24 @@ def sweep_union(pooled: Candidates, queries: Measured, depths: Sequence[tuple[in
     Args:
         pooled: Both lists of every query, with the rank in either.
         queries: The queries, in the run's order.
-        depths: Pairs (N, M).
+        depths: Pairs (N, M), cut to the longest lists.
     """
-    counts = np.zeros((len(pooled), len(depths)), np.int32)
-    hits = np.zeros_like(counts)
+    queries.require(pooled)
+    longest_text, longest_image = (
+        max((int(getattr(part, rank).max(initial=0)) for part in pooled.parts), default=0)
+        for rank in ("text_rank", "image_rank")
+    )
+    pairs = sorted({(min(n, longest_text), min(m, longest_image)) for n, m in depths} - {(0, 0)})
+    counts, hits = (np.zeros((len(pooled), len(pairs)), np.int32) for _ in range(2))
     for part in pooled.parts:
         assert isinstance(part, CandidatePart)
-        owners = part.query_rows
-        relevant = queries.qrels.judge(queries.rows[owners], part.rows) == VARIANT
-        for column, (n, m) in enumerate(depths):
+        owners, here = part.query_rows - part.start, slice(part.start, part.stop)
+        relevant = queries.qrels.judge(queries.rows[here][owners], part.rows) == VARIANT
+        for column, (n, m) in enumerate(pairs):
             inside = ((part.text_rank > 0) & (part.text_rank <= n)) | ((part.image_rank > 0) & (part.image_rank <= m))
-            counts[:, column] += np.bincount(owners[inside], minlength=len(pooled)).astype(np.int32)
-            hits[:, column] += np.bincount(owners[inside & relevant], minlength=len(pooled)).astype(np.int32)
-    settings = tuple(Setting(n=int(n), k=int(m)) for n, m in depths)
-    return Sweep("union", settings, counts, hits)
+            counts[here, column] = np.bincount(owners[inside], minlength=len(part.counts))
+            hits[here, column] = np.bincount(owners[inside & relevant], minlength=len(part.counts))
+    return Sweep("union", tuple(Setting(n=n, k=m) for n, m in pairs), counts, hits)
 
 
 def sweep_hop(text: Run, image_lists: NDArray[np.int32], queries: Measured, depths: Sequence[int], k: int) -> Sweep:
@@ -142,13 +158,15 @@ def sweep_hop(text: Run, image_lists: NDArray[np.int32], queries: Measured, dept
         text: Text lists of the queries, as deep as the greatest N.
         image_lists: int32 (n, ≥ k): image neighbours of every product, −1 behind a short list.
         queries: The queries, in the run's order.
-        depths: The values of N.
+        depths: The values of N, cut to the longest text list.
         k: Image neighbours of the query and of each text neighbour; 0 is text alone.
     """
     from eval.kernels import walk_hops
 
+    assert k <= image_lists.shape[1], f"image lists of {image_lists.shape[1]} can't give {k} neighbours"
+    queries.require(text)
     part = text.whole()
-    grid = np.array(sorted(depths), np.int64)
+    grid = _reached(depths, part.counts)
     counts, hits = (np.zeros((len(text), len(grid)), np.int32) for _ in range(2))
     offsets, variants = queries.qrels.variants(queries.rows)
     seeds = np.ascontiguousarray(image_lists[:, :k])
@@ -156,10 +174,31 @@ def sweep_hop(text: Run, image_lists: NDArray[np.int32], queries: Measured, dept
     return Sweep("hop", tuple(Setting(n=int(n), k=k) for n in grid), counts, hits)
 
 
+def _reached(depths: Sequence[int], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The depths, ascending, cut to the longest list; none where all lists are empty."""
+    cut = np.unique(np.minimum(np.array(depths, np.int64), lengths.max(initial=0)))
+    return cut[cut > 0]
+
+
+def _cumulated(owners: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, ...]) -> Grid:
+    """For each query and column how many of its entries belong to that column or one before it."""
+    queries, width = shape
+    flat = np.bincount(owners * np.int64(width + 1) + columns, minlength=queries * (width + 1))
+    return flat.reshape(queries, width + 1)[:, :width].cumsum(axis=1).astype(np.int32)
+
+
 def points(
     sweeps: Sequence[Sweep], queries: Measured, *, max_share: float = 1.0, resamples: int = 1000, seed: int = 7
 ) -> list[OperatingPoint]:
-    """The operating points of all sweeps with their intervals; those beyond `max_share` are left out."""
+    """The operating points of all sweeps with their intervals.
+
+    Args:
+        sweeps: What was counted, over the same queries.
+        queries: These queries.
+        max_share: Points whose candidate sets are larger, in the mean, than this share of the catalogue are left out.
+        resamples: Resamples of groups behind the intervals; every point sees the same ones.
+        seed: Their seed.
+    """
     if not sweeps or not len(queries.rows):
         return []
     known, size = queries.known, len(queries.qrels.items)
@@ -211,5 +250,5 @@ def to_table(made: Sequence[OperatingPoint]) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> list[OperatingPoint]:
-    """The points of `curves.parquet`."""
-    return [OperatingPoint(**row) for row in table.select(SCHEMA.names).to_pylist()]
+    """The points of `curves.parquet`; raises `SchemaError` where a column is missing."""
+    return [OperatingPoint(**row) for row in require(table, SCHEMA, "curves.parquet").to_pylist()]

@@ -2,7 +2,8 @@
 
 Every metric gives one value a query, NaN for a query without a known variant, so that means, group means,
 intervals and slices all start from the same numbers. Unjudged entries are not relevant; they take a place
-in the list, but no metric calls them wrong.
+in the list, but nothing counts them as negatives, and `unjudged` says how many there are: where there are
+many, a precision is a lower bound.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from candidates.errors import AxisMismatch
 from candidates.qrels import UNJUDGED, VARIANT, Qrels
 from candidates.run import Part, Run
 
@@ -38,19 +40,22 @@ class Judged:
     @property
     def relevant(self) -> NDArray[np.bool_]:
         """Which entries are known variants, bool (m,)."""
-        return self.truth == VARIANT
+        mask: NDArray[np.bool_] = self.truth == VARIANT
+        return mask
 
     def sums(self, values: NDArray[np.generic]) -> Values:
         """Sums of one value an entry over each list, float64 (q,)."""
-        totals = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        totals: Values = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
         offsets = self.part.offsets - self.part.offsets[0]
-        return totals[offsets[1:]] - totals[offsets[:-1]]
+        between: Values = totals[offsets[1:]] - totals[offsets[:-1]]
+        return between
 
     def hits_before(self) -> Values:
         """For each entry, how many known variants its list holds up to and with it, float64 (m,)."""
-        totals = np.concatenate([[0], np.cumsum(self.relevant, dtype=np.int64)])
+        totals: NDArray[np.int64] = np.concatenate([[0], np.cumsum(self.relevant, dtype=np.int64)])
         starts = np.repeat(self.part.offsets[:-1] - self.part.offsets[0], self.part.counts)
-        return (totals[1:] - totals[starts]).astype(np.float64)
+        before: Values = (totals[1:] - totals[starts]).astype(np.float64)
+        return before
 
     def per_known(self, values: Values) -> Values:
         """Values of the queries that have a known variant; NaN for the others."""
@@ -58,17 +63,38 @@ class Judged:
 
 
 def judged(run: Run, qrels: Qrels) -> Judged:
-    """Looks up the truth on every entry of a run whose queries are products."""
-    part = run.whole()
-    rows = run.items.rows_of(run.queries.ids)
+    """Looks up the truth on every entry of a run whose queries are products.
+
+    Raises:
+        AxisMismatch: The run finds other products than those the truth is about, or a query is none of them.
+    """
+    qrels.items.require(run.items, f"the run {run.name!r} and what is known")
+    part, rows = run.whole(), product_rows(run)
     offsets, _ = qrels.variants(rows)
     return Judged(part, qrels.judge(rows[part.query_rows], part.rows), rows, np.diff(offsets))
+
+
+def product_rows(run: Run) -> NDArray[np.int32]:
+    """Row of each query among the items, int32 (q,); raises `AxisMismatch` for a query that is no product."""
+    rows = run.items.rows_of(run.queries.ids)
+    if (rows < 0).any():
+        stranger = run.queries[int(np.argmin(rows))]
+        raise AxisMismatch(
+            f"the run {run.name!r}: nothing is known about the query {stranger!r}, which is no product",
+            "Measure runs of products alone",
+        )
+    return rows
 
 
 def recall(lists: Judged, k: int) -> Values:
     """recall@k: known variants among the first k, over all known variants."""
     hits = lists.sums(lists.relevant & (lists.part.ranks <= k))
     return lists.per_known(hits / np.maximum(lists.known, 1))
+
+
+def approximate_recall(lists: Judged) -> Values:
+    """The paper's approximate recall@1000 (section 4.1): what the first 1,000 don't hold counts as never returned."""
+    return recall(lists, 1000)
 
 
 def precision(lists: Judged, k: int) -> Values:
@@ -113,16 +139,16 @@ def ndcg(lists: Judged, k: int) -> Values:
 
 
 def unjudged(lists: Judged, k: int) -> Values:
-    """Share of the first k about which nothing is known: how much a precision could hide."""
+    """Share of the first k about which nothing is known (of as many as there are): what a precision may hide."""
     within = lists.part.ranks <= k
-    return lists.sums((lists.truth == UNJUDGED) & within) / np.maximum(lists.sums(within), 1)
+    return lists.per_known(lists.sums((lists.truth == UNJUDGED) & within) / np.maximum(lists.sums(within), 1))
 
 
 METRICS: dict[str, Callable[[Judged], Values]] = {
     "recall@10": lambda lists: recall(lists, 10),
     "recall@50": lambda lists: recall(lists, 50),
     "recall@100": lambda lists: recall(lists, 100),
-    "recall@1000": lambda lists: recall(lists, 1000),
+    "approximate recall@1000": approximate_recall,
     "precision@10": lambda lists: precision(lists, 10),
     "MAP@10": lambda lists: average_precision(lists, 10),
     "MAP@10, paper": lambda lists: mean_precision(lists, 10),
@@ -133,16 +159,28 @@ METRICS: dict[str, Callable[[Judged], Values]] = {
 """The metrics of the report, by the field's names."""
 
 
+def group_numbers(groups: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Numbers the groups from 0 without gaps; a query without a group (−1) is one by itself. int64 (q,)."""
+    alone = groups < 0
+    keys = np.where(alone, groups.max(initial=0) + np.cumsum(alone), groups)
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64)
+
+
 def by_group(values: Values, groups: NDArray[np.int32]) -> float:
-    """The mean over groups of their queries' means, so that a group of thirty counts no more than a pair."""
+    """The mean over groups of their queries' means, so that a group of thirty counts no more than a pair.
+
+    Args:
+        values: float64 (q,): queries whose value is NaN are left out.
+        groups: int32 (q,): the group of each query, −1 for a query of its own.
+    """
     there = ~np.isnan(values)
-    _, numbered = np.unique(groups[there], return_inverse=True)
+    numbered = group_numbers(groups[there])
     sizes = np.bincount(numbered)
     return float(np.mean(np.bincount(numbered, values[there]) / sizes)) if len(sizes) else float("nan")
 
 
 def pairs_completeness(run: Run, qrels: Qrels) -> float:
-    """Known pairs that are candidates in either direction, over all known pairs of the run's queries."""
+    """Known pairs that are candidates in either direction, over all known pairs that hold one of the run's queries."""
     lists = judged(run, qrels)
     offsets, variants = qrels.variants(lists.query_rows)
     known = _pairs(np.repeat(lists.query_rows, np.diff(offsets)), variants, len(run.items))
@@ -152,11 +190,11 @@ def pairs_completeness(run: Run, qrels: Qrels) -> float:
 
 
 def reduction_ratio(run: Run) -> float:
-    """1 − undirected candidate pairs over all pairs of products: the comparisons that were spared."""
-    n = len(run.items)
-    part = run.whole()
-    owners = run.items.rows_of(run.queries.ids)[part.query_rows]
-    return 1 - len(_pairs(owners, part.rows, n)) / (n * (n - 1) / 2) if n > 1 else float("nan")
+    """1 − undirected candidate pairs over all pairs that hold one of the run's queries: the comparisons spared."""
+    part, rows = run.whole(), product_rows(run)
+    queries, others = len(rows), len(run.items) - len(rows)
+    pairs = queries * (queries - 1) / 2 + queries * others
+    return 1 - len(_pairs(rows[part.query_rows], part.rows, len(run.items))) / pairs if pairs else float("nan")
 
 
 def _pairs(left: NDArray[np.integer], right: NDArray[np.integer], n: int) -> NDArray[np.int64]:

@@ -12,73 +12,134 @@ from eval.curves import OperatingPoint, pareto
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis
+    from matplotlib.figure import Figure
 
 LINES = {
-    "text": ("#8c6d31", "text alone"),
-    "image": ("#3b7dd8", "image alone"),
-    "union": ("#2a9d8f", "union of both"),
-    "rrf": ("#7a3fa0", "reciprocal rank fusion"),
-    "weighted": ("#b0569b", "weighted scores"),
-    "hop": ("#d1495b", "suggestion of suggestions"),
+    "text": ("#b35900", "text alone"),
+    "image": ("#18713a", "image alone"),
+    "union": ("#8b2fb0", "union of both"),
+    "rrf": ("#b3174f", "reciprocal rank fusion"),
+    "weighted": ("#5f6b7a", "weighted scores"),
+    "hop": ("#1d5fae", "suggestion of suggestions"),
 }
-"""Colour and name of each strategy's line."""
+"""Colour and name of each strategy's line: the colours of the report, which stay apart for colour-blind readers."""
 
-
-def lines(made: Sequence[OperatingPoint]) -> dict[str, list[OperatingPoint]]:
-    """The points of each strategy's line, cheapest first; of the hop only those that no other hop beats."""
-    by_name = {name: [point for point in made if point.strategy == name] for name in LINES}
-    by_name["hop"] = pareto([point for point in by_name["hop"] if point.k])
-    return {
-        name: sorted(points, key=lambda one: one.candidates_per_product) for name, points in by_name.items() if points
-    }
+_INK, _SOFT, _GRID, _STAR = "#1c2330", "#56606f", "#e6e9ee", "#d9480f"
+_OTHER = "#5b4a3f"
+_LABEL_GAP = 0.047
+"""Least distance between the names of two lines, in recall."""
 
 
 def curves_png(made: Sequence[OperatingPoint], path: Path, chosen: tuple[float, float] | None = None) -> None:
-    """Draws the curves.
+    """Draws the curves into a PNG.
 
     Args:
         made: The operating points.
         path: Where the picture goes.
         chosen: Candidates per product and recall of the run's own candidates, marked by a star.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5.4), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for name, points in lines(made).items():
-        _line(axes, name, points)
-    if chosen:
-        axes.plot(*chosen, marker="*", markersize=17, color="#1d1d1d", linestyle="none", zorder=5, label="this run")
-    _dress(axes, made)
+    figure = curves_figure(made, chosen)
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png")
 
 
+def curves_figure(made: Sequence[OperatingPoint], chosen: tuple[float, float] | None = None) -> Figure:
+    """Draws the curves: a line with its 95 % band for each strategy, its name at its end."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 5.6), dpi=130, layout="constrained")
+    axes = figure.add_subplot()
+    drawn = lines(made)
+    for name, points in drawn.items():
+        _line(axes, name, points)
+    _dress(axes, made)
+    _names(axes, drawn)
+    if chosen:
+        axes.plot(*chosen, marker="*", markersize=18, color=_STAR, markeredgecolor="white", zorder=5, label="this run")
+        axes.annotate("this run", chosen, (0, -20), textcoords="offset points", ha="center", color=_STAR, zorder=5)
+    return figure
+
+
+def lines(made: Sequence[OperatingPoint]) -> dict[str, list[OperatingPoint]]:
+    """The points of each strategy's line, cheapest first: those that no other point of the strategy beats.
+
+    The hop with K = 0 is text alone, which has a line of its own.
+    """
+    placed = [one for one in made if one.candidates_per_product > 0 and (one.strategy, one.k) != ("hop", 0)]
+    names = dict.fromkeys([*LINES, *(one.strategy for one in placed)])
+    by_name = {name: pareto([one for one in placed if one.strategy == name]) for name in names}
+    return {name: points for name, points in by_name.items() if points}
+
+
 def _line(axes: Axes, name: str, points: Sequence[OperatingPoint]) -> None:
-    colour, label = LINES[name]
+    colour, label = LINES.get(name, (_OTHER, name))
     costs = [point.candidates_per_product for point in points]
-    axes.plot(costs, [point.recall for point in points], marker="o", markersize=4, color=colour, label=label)
-    axes.fill_between(costs, [p.low for p in points], [p.high for p in points], color=colour, alpha=0.13, linewidth=0)
+    axes.fill_between(costs, [p.low for p in points], [p.high for p in points], color=colour, alpha=0.14, linewidth=0)
+    axes.plot(costs, [p.recall for p in points], marker="o", markersize=3.5, linewidth=1.8, color=colour, label=label)
+
+
+def _names(axes: Axes, drawn: dict[str, list[OperatingPoint]]) -> None:
+    """Writes each line's name to the right of the plot, at the height of the line's end or as near as there is room."""
+    ends = sorted(((points[-1].recall, name, points[-1]) for name, points in drawn.items()), reverse=True)
+    heights = _spread([recall for recall, _, _ in ends], _LABEL_GAP)
+    right = axes.get_yaxis_transform()
+    for (recall, name, end), height in zip(ends, heights, strict=True):
+        colour, label = LINES.get(name, (_OTHER, name))
+        axes.annotate(
+            label,
+            (end.candidates_per_product, recall),
+            (1.035, height),
+            textcoords=right,
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.5, "relpos": (0, 0.5)},
+        )
+
+
+def _spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Moves falling heights apart to `gap`, downwards, and back up where they would fall below 0."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(min(height, placed[-1] - gap) if placed else height)
+    for place in reversed(range(len(placed))):
+        placed[place] = max(placed[place], gap * (len(placed) - 1 - place))
+    return placed
 
 
 def _dress(axes: Axes, made: Sequence[OperatingPoint]) -> None:
     axes.set_xscale("log")
     axes.set_ylim(0, 1)
-    axes.set_xlabel("candidates per product")
-    axes.set_ylabel("recall of known variants")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("candidates per product", color=_INK)
+    axes.set_ylabel("recall of known variants", color=_INK)
+    _ticks(axes.xaxis, "{:,.4g}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.grid(True, which="both", color="#e7e7e7", linewidth=0.8)
+    axes.grid(True, which="major", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
+    axes.tick_params(which="both", color=_SOFT, labelcolor=_SOFT)
+    axes.spines[["left", "bottom"]].set_color(_SOFT)
     axes.spines[["top", "right"]].set_visible(False)
     if made:
         size = made[0].candidates_per_product / made[0].share
-        above = axes.secondary_xaxis("top", functions=(partial(_scaled, by=1 / size), partial(_scaled, by=size)))
-        above.xaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
-        above.set_xlabel("share of the catalogue")
-        axes.legend(frameon=False, loc="lower right")
+        above = axes.secondary_xaxis(
+            "top", functions=(partial(_scaled, by=100 / size), partial(_scaled, by=size / 100))
+        )
+        _ticks(above.xaxis, "{:.3g} %")
+        above.set_xlabel("share of the catalogue", color=_SOFT)
+        above.tick_params(which="both", color=_SOFT, labelcolor=_SOFT)
+        above.spines["top"].set_color(_SOFT)
+        note = f"{made[0].queries:,} products with known variants; bands: 95 % intervals"
+        axes.text(0.99, 0.02, note, transform=axes.transAxes, ha="right", color=_SOFT, fontsize="small")
+
+
+def _ticks(axis: XAxis, form: str) -> None:
+    """Ticks at 1, 2 and 5 of every decade, in plain figures."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.set_major_formatter(lambda value, _: form.format(value))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _scaled(value: Any, by: float) -> Any:

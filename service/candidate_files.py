@@ -76,7 +76,7 @@ def _part(table: pa.Table, start: int, stop: int, axis: Axis) -> CandidatePart:
     queries = _rows(table["query_id"], axis) - start
     offsets = np.concatenate([[0], np.cumsum(np.bincount(queries, minlength=stop - start))]).astype(np.int64)
 
-    def filled(name: str, empty: float) -> NDArray[Any]:
+    def filled(name: str, empty: float) -> Any:
         return table[name].fill_null(empty).to_numpy()
 
     return CandidatePart(
@@ -97,7 +97,6 @@ def _rows(column: pa.ChunkedArray, axis: Axis) -> NDArray[np.int32]:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], schema.CANDIDATES.field("via_id").type)
     rows_of_ids = np.append(axis.rows_of(encoded.dictionary), NO_VIA)
-    rows: NDArray[np.int32] = rows_of_ids[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()].astype(
-        np.int32
-    )
+    indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
+    rows: NDArray[np.int32] = rows_of_ids[indices].astype(np.int32)
     return rows

@@ -33,7 +33,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("sentence_transformers", "nmslib", "httpx", "numba", "matplotlib"):
+    for noisy in ("sentence_transformers", "nmslib", "faiss", "httpx", "numba", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Told before torch is imported; a batch of a few texts gains nothing from parallel tokenising.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
