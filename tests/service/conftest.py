@@ -1,0 +1,24 @@
+"""One small finished run that the service's tests read."""
+
+import pytest
+
+from candidates.settings import Settings
+from service.demo.catalogue import draw_catalogue
+from service.pipeline import run
+
+
+def small_settings(**sections):
+    merge = {"n": 8, "k": 2} | sections.pop("merge", {})
+    evaluation = {"bootstrap": 50} | sections.pop("evaluation", {})
+    return Settings.read(None, merge=merge, evaluation=evaluation, run={"chunk": 64}, **sections)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    return draw_catalogue(tmp_path_factory.mktemp("catalogue"), groups=24)
+
+
+@pytest.fixture(scope="session")
+def finished(drawn, tmp_path_factory):
+    """A finished run; read it, never write to it."""
+    return run(drawn.feed, tmp_path_factory.mktemp("runs") / "out", small_settings())

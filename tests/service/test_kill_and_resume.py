@@ -1,0 +1,10 @@
+"""Three runs killed by SIGKILL at random moments come back whole; `make kill-test` does twenty."""
+
+import pytest
+
+from benchmarks.kill_and_resume import compare
+
+
+@pytest.mark.parametrize("seeds", [range(2, 5)])
+def test_a_killed_run_resumes_to_identical_content(drawn, tmp_path, seeds):
+    assert compare("exact", seeds, tmp_path, drawn.feed)
