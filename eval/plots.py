@@ -57,7 +57,10 @@ def curves_figure(made: Sequence[OperatingPoint], chosen: tuple[float, float] | 
     _names(axes, drawn)
     if chosen:
         axes.plot(*chosen, marker="*", markersize=18, color=_STAR, markeredgecolor="white", zorder=5, label="this run")
-        axes.annotate("this run", chosen, (0, -20), textcoords="offset points", ha="center", color=_STAR, zorder=5)
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+        axes.annotate(
+            "this run", chosen, (0, -22), textcoords="offset points", ha="center", color=_STAR, bbox=paper, zorder=4
+        )
     return figure
 
 
@@ -114,14 +117,15 @@ def _dress(axes: Axes, made: Sequence[OperatingPoint]) -> None:
     axes.set_xlabel("candidates per product", color=_INK)
     axes.set_ylabel("recall of known variants", color=_INK)
     _ticks(axes.xaxis, "{:,.4g}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.grid(True, which="major", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(which="both", color=_SOFT, labelcolor=_SOFT)
     axes.spines[["left", "bottom"]].set_color(_SOFT)
     axes.spines[["top", "right"]].set_visible(False)
-    if made:
-        size = made[0].candidates_per_product / made[0].share
+    some = next((point for point in made if point.share > 0), None)
+    if some:
+        size = some.candidates_per_product / some.share
         above = axes.secondary_xaxis(
             "top", functions=(partial(_scaled, by=100 / size), partial(_scaled, by=size / 100))
         )
@@ -129,7 +133,7 @@ def _dress(axes: Axes, made: Sequence[OperatingPoint]) -> None:
         above.set_xlabel("share of the catalogue", color=_SOFT)
         above.tick_params(which="both", color=_SOFT, labelcolor=_SOFT)
         above.spines["top"].set_color(_SOFT)
-        note = f"{made[0].queries:,} products with known variants; bands: 95 % intervals"
+        note = f"{some.queries:,} products with known variants; bands: 95 % intervals"
         axes.text(0.99, 0.02, note, transform=axes.transAxes, ha="right", color=_SOFT, fontsize="small")
 
 

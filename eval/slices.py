@@ -36,12 +36,12 @@ class Slice:
 
 def slices(by: str, names: Sequence[str], values: NDArray[np.float64], groups: NDArray[np.int32]) -> list[Slice]:
     """Slices values by one name a query, the greatest slice first; queries whose value is NaN are left out."""
-    labels = np.array(names, dtype=object)
-    measured = ~np.isnan(values)
+    measured = np.flatnonzero(~np.isnan(values))
+    labels, numbers = np.unique(np.array(names, dtype=object)[measured], return_inverse=True)
     made = []
-    for name in sorted(set(labels[measured].tolist())):
-        inside = measured & (labels == name)
-        made.append(Slice(by, name, int(inside.sum()), interval(values[inside], groups[inside])))
+    for number, name in enumerate(labels):
+        inside = measured[numbers == number]
+        made.append(Slice(by, name, len(inside), interval(values[inside], groups[inside])))
     return sorted(made, key=lambda one: -one.queries)
 
 
@@ -62,7 +62,7 @@ def within_and_across(run: Run, qrels: Qrels, sellers: NDArray[np.int32], k: int
     Args:
         run: Candidates of products.
         qrels: What is known.
-        sellers: int32 (n,): number of each product's seller, −1 unknown.
+        sellers: int32 (n,): number of each product's seller; those without one (−1) count as one seller.
         k: Depth.
     """
     lists = judged(run, qrels)
@@ -87,7 +87,15 @@ def within_and_across(run: Run, qrels: Qrels, sellers: NDArray[np.int32], k: int
 
 
 def index_recall(approximate: Run, exact: Run, k: int) -> float:
-    """Index recall@k: how much of exact search's first k an approximate index finds; not recall of variants."""
+    """Index recall@k: how much of exact search's first k an approximate index finds; not recall of variants.
+
+    Of several items that share the k-th score exact search names the first rows, and these are the ones wanted.
+
+    Raises:
+        AxisMismatch: The two searched for, or among, other things.
+    """
+    exact.queries.require(approximate.queries, "queries of an index and of exact search")
+    exact.items.require(approximate.items, "items of an index and of exact search")
     found, truth = approximate.matrix(k)[0], exact.matrix(k)[0]
     n = len(exact.items)
     queries = np.arange(len(truth), dtype=np.int64)[:, None]

@@ -54,7 +54,8 @@ class NmslibIndex:
         vectors: The items.
         graph: NMSLIB's index of the distinct vectors; none where every vector is zero.
         nodes: int32 (n,): the node of each row, −1 for a row of zeros.
-        effort: Candidates that a search keeps (efSearch), at least; 0: see `_effort`.
+        stamp: What it was built from and how: see `_stamp`.
+        effort: Items that a search keeps in view (efSearch), never fewer than k; 0: 2k, at least 200.
         threads: Threads of a search; 0: one a core.
         select: Which items meet a `Filter`.
     """

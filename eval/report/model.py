@@ -63,13 +63,13 @@ class Gains:
 
 @dataclass(frozen=True)
 class MetricsRow:
-    """One line of the metrics table.
+    """What one strategy reaches in each metric.
 
     Attributes:
         strategy: The strategy.
         setting: Its setting in words; empty where it has none.
         candidates_per_product: Mean size of its candidate set.
-        values: Metrics by name, in the order of the columns; None where one can't be measured.
+        values: Metrics by name; None where one can't be measured.
         chosen: Whether these are the settings of the run.
     """
 
@@ -142,10 +142,9 @@ class Missed:
     Attributes:
         product: The variant.
         text_depth: How deep the query's text list was looked through.
-        image_depth: How deep the image lists were looked through.
+        image_depth: How deep the image list was looked through.
         text_rank: Its rank in the query's text list, None beyond `text_depth`.
-        image_rank: Its best rank in the image lists of the query and of its text neighbours, None where
-            none of them holds it.
+        image_rank: Its rank in an image list, None beyond `image_depth`.
         via: Title of the product whose image list that was; empty where it was the query's own.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.curves import OperatingPoint, pareto
+from eval.metrics import METRICS
 from eval.report.model import MetricsRow
 from eval.slices import Slice
 
@@ -50,9 +51,15 @@ def in_order(points: Sequence[OperatingPoint]) -> list[OperatingPoint]:
     )
 
 
-def metric_columns(rows: Iterable[MetricsRow]) -> list[str]:
-    """The names of all metrics, in the order in which the rows bring them up."""
-    return list(dict.fromkeys(name for row in rows for name in row.values))
+def same_setting(one: OperatingPoint, other: OperatingPoint) -> bool:
+    """Whether two points are of one strategy with equal parameters."""
+    return (one.strategy, one.n, one.k, one.budget) == (other.strategy, other.n, other.k, other.budget)
+
+
+def metric_names(rows: Iterable[MetricsRow]) -> list[str]:
+    """The names of all metrics: those of `METRICS` in their order there, then others as the rows bring them up."""
+    given = dict.fromkeys(name for row in rows for name in row.values)
+    return [*(name for name in METRICS if name in given), *(name for name in given if name not in METRICS)]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _EXPLAINED = {
 
 def strategy_in_words(strategy: str) -> str:
     """The name of a strategy as a reader sees it."""
-    return STRATEGIES.get(strategy, strategy)
+    return STRATEGIES.get(strategy) or plain(strategy, 60)
 
 
 def strategy_explained(strategy: str) -> str:
@@ -46,9 +46,14 @@ def strategy_explained(strategy: str) -> str:
 
 
 def setting_in_words(point: OperatingPoint) -> str:
-    """The parameters of a point, `N 50, K 2`; empty where it has none."""
-    named = (("N", point.n), ("K", point.k), ("budget", point.budget))
-    return ", ".join(f"{name}\N{NO-BREAK SPACE}{value:,}" for name, value in named if value is not None)
+    """The parameters of a point, such as `N 50, K 2` or `first 100`; empty where it has none."""
+    if point.strategy == "hop":
+        named = (("N", point.n), ("K", point.k), ("budget", point.budget))
+        return ", ".join(f"{name}\N{NO-BREAK SPACE}{value:,}" for name, value in named if value is not None)
+    if point.budget is None and point.n is not None and point.k is not None:
+        return f"{point.n:,} by text, {point.k:,} by picture"
+    depth = next((value for value in (point.budget, point.n, point.k) if value is not None), None)
+    return "" if depth is None else f"first {depth:,}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -158,13 +163,14 @@ def reasons(candidate: ShownCandidate) -> list[str]:
 
 def missed_reasons(missed: Missed) -> list[str]:
     """How far a missed variant was from being a candidate."""
-    text = f"rank {missed.text_rank:,}" if missed.text_rank else f"not among the first {missed.text_depth:,}"
-    image = (
-        f"best rank {missed.image_rank:,}{_of(missed.via)}"
-        if missed.image_rank
-        else f"not among the first {missed.image_depth:,} of this product or of its text neighbours"
-    )
-    return [f"text: {text}", f"pictures: {image}"]
+    return [
+        f"text: {_place(missed.text_rank, missed.text_depth)}",
+        f"pictures: {_place(missed.image_rank, missed.image_depth)}{_of(missed.via)}",
+    ]
+
+
+def _place(rank: int | None, depth: int) -> str:
+    return f"rank {rank:,}" if rank else f"not among the first {depth:,}"
 
 
 def _of(via: str) -> str:

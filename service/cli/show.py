@@ -43,20 +43,22 @@ def show_run(console: Console, job: Job) -> None:
 
 
 def show_curve(console: Console, job: Job) -> None:
-    """The recall curve as a table: for each strategy what its candidates find."""
+    """The recall curve as a table; `best` marks the points that nothing beats at their cost."""
     import pyarrow.parquet as pq
 
     from eval.curves import from_table, pareto
 
     made = from_table(pq.read_table(job.folder.root / "curves.parquet"))
+    # The hop with K = 0 is text alone, which has lines of its own.
+    made = [point for point in made if (point.strategy, point.k) != ("hop", 0)]
     best = set(pareto(made))
     table = Table("strategy", "N", "K", "budget", box=None)
-    for name in ("candidates", "of catalogue", "recall", "95 % interval", ""):
+    for name in ("candidates", "share", "recall", "95 % interval", "best"):
         table.add_column(name, justify="right")
     for point in sorted(made, key=lambda one: (one.strategy, one.k or 0, one.candidates_per_product)):
         parameters = ("" if value is None else str(value) for value in (point.n, point.k, point.budget))
         measured = (f"{point.candidates_per_product:,.1f}", f"{point.share:.1%}", f"{point.recall:.3f}")
-        span, mark = f"{point.low:.3f}–{point.high:.3f}", "best at its cost" if point in best else ""
+        span, mark = f"{point.low:.3f}–{point.high:.3f}", "yes" if point in best else ""
         table.add_row(point.strategy, *parameters, *measured, span, mark)
     console.print(table, highlight=False)
 

@@ -10,6 +10,7 @@ import pytest
 
 from candidates.artifacts import (
     atomic,
+    atomic_folder,
     digest_bytes,
     digest_of,
     sweep_temporaries,
@@ -92,6 +93,48 @@ def test_a_killed_writer_leaves_the_old_file_and_a_temporary_that_is_swept(tmp_p
     assert sweep_temporaries(tmp_path) == 1
     assert names(path.parent) == [".kept", "file.txt", "kept.tmp"]
     assert sweep_temporaries(tmp_path) == 0
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("old", ["old", None])
+def test_a_folder_whose_block_raises_leaves_what_was_there(tmp_path, error, old):
+    path = tmp_path / "index"
+    if old:
+        path.mkdir()
+        (path / "a").write_text(old)
+
+    def failing():
+        with atomic_folder(path) as temporary:
+            (temporary / "a").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        failing()
+    assert names(tmp_path) == (["index"] if old else [])
+    assert not old or (path / "a").read_text() == old
+
+
+def test_a_folder_replaces_the_old_one_whole(tmp_path):
+    path = tmp_path / "new" / "index"
+    with atomic_folder(path) as temporary:
+        (temporary / "a").write_text("one")
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "b").write_text("one")
+        assert not path.exists()
+    with atomic_folder(path) as temporary:
+        (temporary / "a").write_text("two")
+        assert names(path) == ["a", "deep"]
+    assert names(path) == ["a"]
+    assert (path / "a").read_text() == "two"
+    assert names(path.parent) == ["index"]
+
+
+def test_a_folder_that_a_killed_writer_left_is_swept(tmp_path):
+    (tmp_path / ".index.0a1b2c3d.tmp" / "deep").mkdir(parents=True)
+    (tmp_path / ".index.0a1b2c3d.tmp" / "deep" / "a").write_text("half")
+    (tmp_path / "index").mkdir()
+    assert sweep_temporaries(tmp_path) == 1
+    assert names(tmp_path) == ["index"]
 
 
 def test_json_is_the_same_for_the_same_value(tmp_path):

@@ -100,6 +100,26 @@ def test_who_owns_one_picture_each(rows, products, one_each):
     assert owners(rows, products).one_each is one_each
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("k", [0, 1, 2, 100])
+def test_one_picture_each_with_products_that_have_none(seed, k):
+    rng = np.random.default_rng(seed)
+    query_products, item_products = rng.integers(1, 9, 2)
+    query_owners = np.flatnonzero(rng.random(query_products) < 0.6)
+    item_owners = np.flatnonzero(rng.random(item_products) < 0.6)
+    # As an index lists them: equal scores in the order of rows.
+    scores = rng.choice([0.0, 0.5, 1.0], (len(query_owners), len(item_owners)))
+    rows = np.argsort(-scores, axis=1, kind="stable")
+    run = Run.from_matrix(
+        "images", axis("q", len(query_owners)), axis("i", len(item_owners)), rows, np.take_along_axis(scores, rows, 1)
+    )
+    asked, found = owners(query_owners, query_products), owners(item_owners, item_products, "x")
+    assert asked.one_each
+    assert found.one_each
+    expected = plain_collapse(lists_of(run), query_owners, item_owners, query_products, k)
+    assert lists_of(collapse(run, asked, found, k)) == expected
+
+
 @dataclass
 class BruteIndex:
     """Inner products in plain numpy, remembering how deep it was asked, and for how many queries."""

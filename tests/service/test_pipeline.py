@@ -12,7 +12,6 @@ from candidates import schema
 from candidates.errors import FeedError, RunFolderError
 from candidates.feeds.refusals import read_refusals
 from candidates.provenance import NO_VIA
-from tests.service.conftest import small_settings
 from fusion.merge.hop import expand
 from service.candidate_files import read_candidates
 from service.job import Job
@@ -20,6 +19,7 @@ from service.pipeline import STEPS, run, run_into_store
 from service.steps.expand import expand as expand_step
 from service.steps.retrieve import neighbours_run
 from service.store import Store, run_root
+from tests.service.conftest import small_settings
 
 
 def test_every_promised_file_is_there(finished):

@@ -137,6 +137,14 @@ def test_own_column_names(tmp_path):
     assert found == Product("7", "Schoen", attributes={"color": "rood"}, pictures=("a.jpg",), group="M1", line=2)
 
 
+@pytest.mark.parametrize(
+    "columns", ["title\timage_link", "id\tprice", "id,title,image_link", "sku\tname", "id;title", "title id image_link"]
+)
+def test_other_tables_are_not_taken_for_googles(tmp_path, columns):
+    with pytest.raises(FeedError, match="not recognised"):
+        read(tmp_path, columns + "\n1\t2\n")
+
+
 def test_a_feed_called_google_that_is_none(tmp_path):
     with pytest.raises(FeedError, match=r"tab-separated, with the columns id and title or image_link; it has nr, naam"):
         read(tmp_path, "nr\tnaam\n1\ta\n", format="google-tsv")

@@ -1,0 +1,111 @@
+"""The command line: every command has help, a mistake is one line, and the documents are what it prints."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from candidates.settings import Settings
+from service.cli.app import app
+from service.cli.settings_page import settings_toml
+
+ROOT = Path(__file__).parents[2]
+
+
+def invoke(*words):
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+def in_a_process(*words, status):
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", *map(str, words)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == status, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.callback.__name__)
+def test_every_command_says_what_it_does(command):
+    assert command.callback.__doc__.strip().endswith(".")
+    assert invoke(command.callback.__name__, "--help").exit_code == 0
+
+
+def test_the_readme_names_every_command():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    missing = [c.callback.__name__ for c in app.registered_commands if f"variants {c.callback.__name__}" not in readme]
+    assert missing == []
+
+
+def test_the_settings_page_is_what_the_command_prints():
+    assert invoke("settings").output == settings_toml()
+    assert settings_toml() in (ROOT / "docs" / "settings.md").read_text("utf-8")
+
+
+def test_the_printed_settings_are_the_defaults(tmp_path):
+    (tmp_path / "settings.toml").write_text(settings_toml())
+    assert Settings.read(tmp_path / "settings.toml") == Settings()
+
+
+def test_a_mistake_is_one_line_without_a_traceback(tmp_path):
+    said = in_a_process("run", tmp_path / "none.tsv", "--out", tmp_path / "out", status=2)
+    assert said.startswith("error: ")
+    assert "none.tsv" in said
+    assert "Traceback" not in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", "--debug", "explain", str(tmp_path), "a", "b"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert "Traceback" in done.stderr
+
+
+def test_two_places_for_the_results_are_refused(tmp_path):
+    said = in_a_process("run", "feed.tsv", "--out", tmp_path, "--store", tmp_path, status=2)
+    assert "Name one" in said
+
+
+def test_similar_prints_json_lines(finished):
+    identifier = next(
+        i
+        for i, names in zip(finished.catalogue.axis, finished.catalogue.table["pictures"].to_pylist(), strict=True)
+        if names
+    )
+    done = invoke("similar", finished.folder.root, "--id", identifier, "--k", 3, "--json")
+    lines = [json.loads(line) for line in done.output.splitlines()]
+    assert [line["rank"] for line in lines] == [1, 2, 3]
+    assert identifier not in {line["id"] for line in lines}
+
+
+def test_similar_says_when_nothing_meets_the_condition(finished):
+    identifier = finished.catalogue.axis[0]
+    done = invoke("similar", finished.folder.root, "--id", identifier, "--seller", "nobody")
+    assert "nothing found" in done.output
+
+
+def test_explain_speaks_of_both_directions(finished):
+    one, other = finished.catalogue.axis[0], finished.catalogue.axis[1]
+    output = invoke("explain", finished.folder.root, one, other).output
+    assert f"{other} for {one}:" in output
+    assert f"{one} for {other}:" in output
+    assert output.count("text list of") == 2
+
+
+def test_curves_prints_a_line_for_each_strategy(finished, tmp_path):
+    shutil.copytree(finished.folder.root, tmp_path / "out")
+    output = invoke("curves", tmp_path / "out").output
+    assert {line.split()[0] for line in output.splitlines()} >= {"text", "image", "union", "rrf", "weighted", "hop"}
+    assert any(line.split()[-1] == "yes" for line in output.splitlines())
+
+
+def test_own_column_names_are_pairs(tmp_path):
+    said = in_a_process("run", "feed.tsv", "--out", tmp_path / "out", "--map", "title", status=2)
+    assert "title=naam" in said
