@@ -159,25 +159,20 @@ def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
 
 
 def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -> list[dict[str, Any]]:
-    settings = job.settings.merge
-    wording = f"N = {settings.n}, K = {settings.k}" if settings.strategy == "hop" else f"{settings.n} of each list"
     both = {"pairs completeness": found["pairs_completeness"], "reduction ratio": found["reduction_ratio"]}
-    named = [("text", deep.text), ("image", deep.image)]
-    depth = f"first {max(1, int(deep.text.counts.max(initial=0))):,}"
-    rows = [_row(name, depth, run, deep.queries, {}, False) for name, run in named]
-    return [_row(settings.strategy, wording, own, deep.queries, both, True), *rows]
+    lists = [_row(name, run, deep.queries) for name, run in (("text", deep.text), ("image", deep.image))]
+    chosen = _row(job.settings.merge.strategy, own, deep.queries)
+    return [chosen | {"chosen": True, "values": chosen["values"] | both}, *lists]
 
 
-def _row(name: str, setting: str, run: Run, queries: Measured, more: dict[str, float], chosen: bool) -> dict[str, Any]:
+def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
     lists = judged(run, queries.qrels)
-    values = {metric: float(np.nanmean(measure(lists))) for metric, measure in METRICS.items()}
-    cost = float(run.counts.mean())
     return {
         "strategy": name,
-        "setting": setting,
-        "candidates_per_product": cost,
-        "values": values | more,
-        "chosen": chosen,
+        "depth": int(run.counts.max(initial=0)),
+        "candidates_per_product": float(run.counts.mean()),
+        "values": {metric: float(np.nanmean(measure(lists))) for metric, measure in METRICS.items()},
+        "chosen": False,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from candidates.artifacts import write_text
 from candidates.provenance import NO_VIA, NOT_LISTED, CandidatePart, Candidates
 from candidates.qrels import VARIANT
 from candidates.run import Run
+from candidates.settings import MergeSettings
 from eval.bootstrap import Interval
-from eval.curves import OperatingPoint, from_table
+from eval.curves import OperatingPoint, Setting, from_table
 from eval.report import model
 from eval.report.render import render
+from eval.report.words import setting_in_words
 from eval.slices import Slice
+from fusion.merge.strategies import budget
 from service.candidate_files import read_candidates
 from service.job import Job
 from service.lookups import image_lookup, text_lookup
@@ -84,15 +88,12 @@ def _counts(job: Job, measured: dict[str, Any]) -> model.Counts:
 
 def _chosen(job: Job, measured: dict[str, Any]) -> OperatingPoint:
     settings, counts = job.settings.merge, job.folder.require("expand").counts
-    hop = settings.strategy == "hop"
     found = measured.get("candidates", {})
     span = found.get("recall", {"mean": float("nan"), "low": float("nan"), "high": float("nan")})
     cost = counts["candidates"] / len(job.catalogue)
     return OperatingPoint(
         strategy=settings.strategy,
-        n=settings.n,
-        k=settings.k if hop else None,
-        budget=settings.budget or None,
+        **asdict(_parameters(settings)),
         candidates_per_product=cost,
         share=cost / len(job.catalogue),
         recall=span["mean"],
@@ -101,6 +102,18 @@ def _chosen(job: Job, measured: dict[str, Any]) -> OperatingPoint:
         recall_by_group=found.get("recall_by_group", float("nan")),
         queries=measured["queries"],
     )
+
+
+def _parameters(settings: MergeSettings) -> Setting:
+    """The settings of the run in the terms of the curve, so that the two can be compared."""
+    depth = budget(settings)
+    half = max(1, depth // 2)
+    return {
+        "hop": Setting(n=settings.n, k=settings.k, budget=settings.budget or None),
+        "text": Setting(n=depth),
+        "image": Setting(k=depth),
+        "union": Setting(n=half, k=half),
+    }.get(settings.strategy, Setting(budget=depth))
 
 
 def _gains(measured: dict[str, Any]) -> model.Gains | None:
@@ -113,8 +126,15 @@ def _gains(measured: dict[str, Any]) -> model.Gains | None:
 
 
 def _metrics(job: Job, measured: dict[str, Any]) -> tuple[model.MetricsRow, ...]:
+    chosen = setting_in_words(_chosen(job, measured))
     return tuple(
-        model.MetricsRow(row["strategy"], row["setting"], row["candidates_per_product"], row["values"], row["chosen"])
+        model.MetricsRow(
+            row["strategy"],
+            chosen if row["chosen"] else f"the first {row['depth']:,}",
+            row["candidates_per_product"],
+            row["values"],
+            row["chosen"],
+        )
         for row in measured.get("metrics", ())
     )
 
