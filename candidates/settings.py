@@ -35,7 +35,7 @@ class TextSettings(_Section):
     leave_out: tuple[Literal["colour", "brand"], ...] = Field((), description="words kept out of the text")
     model: str = Field("minilm", description="`minilm` (comes with the package), a folder, or a model's name")
     index: Literal["nmslib", "exact", "tfidf"] = Field("nmslib", description="how neighbours are found")
-    batch: Positive = Field(64, description="texts encoded at once")
+    batch: Positive = Field(32, description="texts encoded at once")
     links: Positive = Field(24, description="NMSLIB HNSW: links of a node (M)")
     build_effort: Positive = Field(200, description="NMSLIB HNSW: efConstruction")
     search_effort: Natural = Field(0, description="NMSLIB HNSW: efSearch; 0: twice as deep as the search, at least 200")
