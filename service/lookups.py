@@ -9,8 +9,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -27,6 +28,9 @@ from candidates.run import Run
 from candidates.vectors import Vectors
 from service.job import Job
 
+if TYPE_CHECKING:
+    from text_retrieval.tfidf import TfidfIndex
+
 _STAMP = "index.json"
 """Both kinds of saved index write this file last; a folder without it is half an index."""
 
@@ -36,6 +40,10 @@ class Lookup(Protocol):
 
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
         """The `depth` nearest other products of some products: a run over `axis.take(rows)` and the axis."""
+        ...
+
+    def exact(self) -> Lookup | None:
+        """The truth beside it: the same vectors searched exactly; None where this is exact by its nature."""
         ...
 
 
@@ -51,6 +59,10 @@ class TextLookup:
         run = self.index.search(self.vectors.take(rows), depth + 1, where)
         return run.excluding(rows).top(depth)
 
+    def exact(self) -> TextLookup:
+        """See `Lookup`."""
+        return TextLookup(self.vectors, ExactIndex(self.vectors))
+
 
 @dataclass(frozen=True, eq=False)
 class TfidfLookup:
@@ -62,10 +74,16 @@ class TfidfLookup:
 
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
         """See `Lookup`."""
+        return self._index.neighbours(rows, depth + 1, where).excluding(rows).top(depth)
+
+    @cached_property
+    def _index(self) -> TfidfIndex:
         from text_retrieval.tfidf import TfidfIndex
 
-        index = TfidfIndex.build(self.texts, self.products, select=self.select)
-        return index.neighbours(rows, depth + 1, where).excluding(rows).top(depth)
+        return TfidfIndex.build(self.texts, self.products, select=self.select)
+
+    def exact(self) -> None:
+        """See `Lookup`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +102,10 @@ class ImageLookup:
         queries = Owners(self.owners.products.take(rows), place[self.owners.rows[pictures]])
         run = search_products(self.index, self.vectors.take(pictures), queries, self.owners, depth + 1, where)
         return run.excluding(rows).top(depth)
+
+    def exact(self) -> ImageLookup:
+        """See `Lookup`."""
+        return ImageLookup(self.vectors, ExactIndex(self.vectors), self.owners)
 
 
 def image_owners(job: Job) -> tuple[Axis, Owners]:
@@ -130,16 +152,6 @@ def image_lookup(job: Job) -> ImageLookup:
         )
         drop_others(folder.parent, "hamming-*", folder)
     return ImageLookup(vectors, HammingIndex.open(folder, vectors, settings.shortlist, select, job.threads), owners)
-
-
-def exact_text(lookup: TextLookup) -> TextLookup:
-    """The truth beside a text look-up: the same vectors, searched exactly."""
-    return TextLookup(lookup.vectors, ExactIndex(lookup.vectors))
-
-
-def exact_image(lookup: ImageLookup) -> ImageLookup:
-    """The truth beside an image look-up: the same vectors, searched exactly."""
-    return ImageLookup(lookup.vectors, ExactIndex(lookup.vectors), lookup.owners)
 
 
 def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[np.bool_]]:

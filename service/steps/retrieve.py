@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from eval.slices import index_recall
 
 from candidates.run import Run
+from eval.slices import index_recall
 from fusion.merge.strategies import image_depth
 from service.job import Job
-from service.lookups import (
-    Lookup,
-    TextLookup,
-    drop_others,
-    exact_image,
-    exact_text,
-    image_lookup,
-    text_lookup,
-)
+from service.lookups import Lookup, drop_others, image_lookup, text_lookup
 from service.progress import track
 from service.run_folder import Counts, Step, StepRecord
 
@@ -28,40 +21,40 @@ _AT = (10, 100)
 
 def retrieve_text(job: Job) -> StepRecord:
     """The N nearest products of each by text, in `text/neighbours-…/`, and the index's recall against exact."""
-    depth = max(job.settings.merge.n, job.settings.merge.budget)
+    depth = max(job.settings.merge.n, job.settings.merge.budget) + _siblings(job)
     inputs = {
         "vectors": job.folder.require("encode_text").key,
         "settings": job.settings.text.model_dump(mode="json", exclude={"batch"}),
-        "depth": depth,
-        "part": job.settings.run.part,
     }
-
-    def work() -> Counts:
-        lookup = text_lookup(job)
-        truth = exact_text(lookup) if isinstance(lookup, TextLookup) else None
-        return _neighbours(job, "text", lookup, depth, step.key) | _against_exact(job, lookup, truth, depth)
-
-    step = Step(job.folder, "retrieve_text", inputs)
-    return step.run(work)
+    return _retrieve(job, "text", text_lookup, depth, inputs)
 
 
 def retrieve_images(job: Job) -> StepRecord:
     """The K (or more) nearest products of each by image, in `image/neighbours-…/`, and the index's recall."""
-    depth = max(image_depth(job.settings.merge), max(job.settings.evaluation.hops, default=0), 1)
+    wanted = image_depth(job.settings.merge) + (0 if job.settings.merge.strategy == "hop" else _siblings(job))
+    depth = max(wanted, max(job.settings.evaluation.hops, default=0), 1)
     inputs = {
         "vectors": job.folder.require("encode_images").key,
         "settings": job.settings.image.model_dump(mode="json", exclude={"batch"}),
-        "depth": depth,
-        "part": job.settings.run.part,
     }
+    return _retrieve(job, "image", image_lookup, depth, inputs)
 
+
+def _siblings(job: Job) -> int:
+    """How much deeper to ask so that siblings, which eat no budget, crowd out nobody."""
+    groups = job.qrels.groups[job.qrels.groups >= 0]
+    return int(np.bincount(groups).max(initial=1)) - 1 if job.settings.merge.collapse_known else 0
+
+
+def _retrieve(
+    job: Job, kind: str, opened: Callable[[Job], Lookup], depth: int, inputs: Mapping[str, object]
+) -> StepRecord:
     def work() -> Counts:
-        lookup = image_lookup(job)
-        return _neighbours(job, "image", lookup, depth, step.key) | _against_exact(
-            job, lookup, exact_image(lookup), depth
-        )
+        lookup = opened(job)
+        return _neighbours(job, kind, lookup, depth, step.key) | _against_exact(job, lookup, depth)
 
-    step = Step(job.folder, "retrieve_images", inputs)
+    name = "retrieve_text" if kind == "text" else "retrieve_images"
+    step = Step(job.folder, name, {**inputs, "depth": depth, "part": job.settings.run.part})
     return step.run(work)
 
 
@@ -90,8 +83,9 @@ def _neighbours(job: Job, kind: str, lookup: Lookup, depth: int, key: str) -> Co
     }
 
 
-def _against_exact(job: Job, lookup: Lookup, truth: Lookup | None, depth: int) -> Counts:
+def _against_exact(job: Job, lookup: Lookup, depth: int) -> Counts:
     """The index's recall against exact search of the same vectors, on a seeded sample of products."""
+    truth = lookup.exact()
     if truth is None:
         return {}
     axis = job.catalogue.axis

@@ -88,6 +88,27 @@ def test_another_strategy_encodes_nothing_again(copied, drawn):
     assert job.folder.require("expand").counts["strategy"] == "rrf"
 
 
+def test_text_by_tfidf_needs_no_model_and_measures_the_same_way(copied, drawn):
+    settings = small_settings(text={"index": "tfidf"}, image={"index": "exact"})
+    job = run(drawn.feed, copied.folder.root, settings)
+    assert job.folder.require("encode_text").counts == {"encoder": "tfidf"}
+    assert "index_recall" not in job.folder.require("retrieve_text").counts
+    assert job.folder.require("retrieve_images").counts["index_recall"]["4"] == 1
+    assert 0 < job.folder.require("evaluate").counts["recall"] <= 1
+
+
+def test_the_hub_cap_counts_what_it_cut_and_siblings_eat_no_budget(copied, drawn):
+    capped = run(drawn.feed, copied.folder.root, small_settings(merge={"hub_cap": 3}))
+    before = copied.folder.require("expand").counts["candidates"]
+    assert capped.folder.require("expand").counts["cut_by_hub_cap"] > 0
+    spared = run(drawn.feed, copied.folder.root, small_settings(merge={"collapse_known": True, "n": 3, "k": 0}))
+    lists = read_candidates(spared.folder.candidates, spared.catalogue.axis).whole()
+    siblings = spared.qrels.judge(lists.query_rows, lists.rows) == 1
+    strangers = np.bincount(lists.query_rows[~siblings], minlength=len(spared.catalogue))
+    assert strangers.max() == 3 < lists.counts.max()
+    assert len(lists.rows) < before
+
+
 def test_parts_made_apart_are_the_parts_of_one_run(copied):
     settings = copied.settings.model_copy(update={"run": copied.settings.run.model_copy(update={"part": 50})})
     whole = read_candidates(copied.folder.candidates, copied.catalogue.axis).whole()
