@@ -26,7 +26,8 @@ from eval.curves import (
 from eval.metrics import METRICS, by_group, judged, pairs_completeness, recall, reduction_ratio
 from eval.plots import curves_png
 from eval.slices import Slice, by_group_size, slices, within_and_across
-from fusion.merge.fused import reciprocal_rank, union, weighted
+from fusion.merge.fused import reciprocal_rank, weighted
+from fusion.merge.hop import pool
 from service.candidate_files import read_candidates
 from service.job import Job
 from service.lookups import image_lookup, text_lookup
@@ -61,12 +62,14 @@ class Deep:
         queries: The products measured.
         text: Their text lists.
         image: Their image lists.
+        pooled: Both of them, with the rank in either.
         image_lists: int32 (n, K): the first image neighbours of every product.
     """
 
     queries: Measured
     text: Run
     image: Run
+    pooled: Candidates
     image_lists: NDArray[np.int32]
 
 
@@ -75,11 +78,13 @@ def _measure(job: Job) -> Counts:
     if not len(rows):
         write_parquet(job.folder.root / "curves.parquet", to_table([]))
         write_json(job.folder.evaluation, {"queries": 0})
+        (job.folder.root / "curves.png").unlink(missing_ok=True)  # an earlier run's, whose groups are gone
         return {"queries": 0}
     deep = deep_lists(job, rows)
     made = operating_points(job, deep)
-    own = read_candidates(job.folder.candidates, job.catalogue.axis).take(deep.queries.rows)
-    found = _of_candidates(job, own, deep.queries)
+    everything = read_candidates(job.folder.candidates, job.catalogue.axis)
+    own = everything.take(deep.queries.rows)
+    found = _of_candidates(job, everything, own, deep.queries)
     write_parquet(job.folder.root / "curves.parquet", to_table(made))
     cost, reached = float(own.counts.mean()), found["recall"]["mean"]
     curves_png(made, job.folder.root / "curves.png", (cost, reached))
@@ -102,12 +107,8 @@ def deep_lists(job: Job, rows: NDArray[np.int32]) -> Deep:
         rows = np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, settings.max_queries, replace=False))
     depth = max(1, min(max(settings.text_depths), int(settings.max_share * size) + 1, size - 1))
     image_lists, _ = neighbours_run(job, "image").matrix(max(settings.hops, default=0))
-    return Deep(
-        Measured(rows, job.qrels),
-        text_lookup(job).neighbours(rows, depth),
-        image_lookup(job).neighbours(rows, depth),
-        image_lists,
-    )
+    text, image = text_lookup(job).neighbours(rows, depth), image_lookup(job).neighbours(rows, depth)
+    return Deep(Measured(rows, job.qrels), text, image, pool(text, image, threads=job.threads), image_lists)
 
 
 def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
@@ -115,7 +116,6 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     settings, merge = job.settings.evaluation, job.settings.merge
     depths = settings.text_depths
     weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
-    pooled = union(deep.text, deep.image, threads=job.threads)
     fused: dict[str, Candidates] = {
         "rrf": reciprocal_rank(deep.text, deep.image, k=merge.rrf_k, threads=job.threads, **weights),
         "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
@@ -125,7 +125,7 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     sweeps: list[Sweep] = [
         sweep_list("text", deep.text, deep.queries, depths, "n"),
         sweep_list("image", deep.image, deep.queries, depths, "k"),
-        sweep_union(pooled, deep.queries, unions),
+        sweep_union(deep.pooled, deep.queries, unions),
         *(sweep_list(name, run, deep.queries, depths, "budget") for name, run in fused.items()),
         *(sweep_hop(deep.text, deep.image_lists, deep.queries, depths, k) for k in settings.hops),
     ]
@@ -146,7 +146,7 @@ def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
         return {}
     by_text = recall(judged(deep.text, job.qrels), PAPER_TEXT)
     by_image = recall(judged(deep.image, job.qrels), PAPER_IMAGE)
-    united = sweep_union(union(deep.text, deep.image, threads=job.threads), deep.queries, [(PAPER_TEXT, PAPER_IMAGE)])
+    united = sweep_union(deep.pooled, deep.queries, [(PAPER_TEXT, PAPER_IMAGE)])
     by_both = united.hits[:, 0] / deep.queries.known
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
     return {
@@ -176,11 +176,10 @@ def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
     }
 
 
-def _of_candidates(job: Job, own: Candidates, queries: Measured) -> dict[str, Any]:
+def _of_candidates(job: Job, everything: Candidates, own: Candidates, queries: Measured) -> dict[str, Any]:
     lists = judged(own, job.qrels)
     values = recall(lists, len(job.catalogue))
     reached: Interval = interval(values, queries.groups, resamples=job.settings.evaluation.bootstrap)
-    everything = read_candidates(job.folder.candidates, job.catalogue.axis)
     return {
         "recall": asdict(reached),
         "recall_by_group": by_group(values, queries.groups),
