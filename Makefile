@@ -10,6 +10,7 @@ help:
 	@echo "make test     the whole test suite"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    speed, as ratios measured side by side in one run"
+	@echo "make known-figures  the known figures of the real feed, measured again"
 	@echo "make lock     resolve pyproject.toml into requirements.lock anew"
 
 demo: .venv/ready
@@ -29,6 +30,9 @@ format: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+known-figures: .venv/ready
+	$(BIN)/python -m benchmarks.known_figures --write docs/known-figures.md
 
 kill-test: .venv/ready
 	$(BIN)/python -m benchmarks.kill_and_resume --seeds 20
