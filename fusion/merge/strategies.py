@@ -95,14 +95,6 @@ def budget(settings: MergeSettings) -> int:
     return settings.budget or (0 if settings.strategy == "hop" else settings.n)
 
 
-@dataclass(frozen=True)
-class Merged:
-    """Candidates, and what the hub cap took from the lists they were made of."""
-
-    candidates: Candidates
-    cut_by_hub_cap: int
-
-
 def cap(text: Run, image: Run, settings: MergeSettings) -> tuple[Run, Run, int]:
     """Both runs under the hub cap of the settings, and how many entries it cut."""
     if not settings.hub_cap:
