@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.qrels import VARIANT, Qrels
+from candidates.qrels import Qrels
 from candidates.run import Run
 from eval.bootstrap import Interval, interval
 from eval.metrics import Judged, judged, recall
@@ -102,12 +102,3 @@ def index_recall(approximate: Run, exact: Run, k: int) -> float:
     wanted = (queries * n + truth)[truth >= 0]
     got = (queries * n + found)[found >= 0]
     return float(np.isin(wanted, got).mean()) if len(wanted) else 1.0
-
-
-def missed(lists: Judged, qrels: Qrels, query: int) -> NDArray[np.int32]:
-    """Known variants of one query that its list does not hold, as rows."""
-    row = lists.query_rows[query : query + 1]
-    _, variants = qrels.variants(row)
-    low, high = lists.part.offsets[query : query + 2] - lists.part.offsets[0]
-    found = lists.part.rows[low:high][lists.truth[low:high] == VARIANT]
-    return np.setdiff1d(variants, found).astype(np.int32)

@@ -7,7 +7,7 @@ from candidates.axis import Axis
 from candidates.errors import AxisMismatch
 from candidates.run import Run
 from eval.metrics import judged, recall
-from eval.slices import Slice, by_group_size, index_recall, missed, slices, within_and_across
+from eval.slices import Slice, by_group_size, index_recall, slices, within_and_across
 from tests.eval.made_up import drawn_lists, drawn_qrels, qrels_of, run_of, variants_of
 
 SEEDS = range(30)
@@ -129,18 +129,6 @@ def test_index_recall_against_sets(seed, k):
     wanted = sum(len(one[:k]) for one in exact)
     got = sum(len(set(one[:k]) & set(two[:k])) for one, two in zip(exact, found, strict=True))
     assert index_recall(run_over(found), run_over(exact), k) == pytest.approx(got / wanted if wanted else 1)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_missed_against_sets(seed):
-    qrels = drawn_qrels(seed)
-    everyone = list(range(len(qrels.items)))[::-1]
-    plain_lists = drawn_lists(qrels, everyone, seed)
-    lists = judged(run_of(qrels, everyone, plain_lists), qrels)
-    for position, query in enumerate(everyone):
-        rows = missed(lists, qrels, position)
-        assert rows.dtype == np.int32
-        assert rows.tolist() == sorted(variants_of(qrels, query) - set(plain_lists[position]))
 
 
 def test_a_slice_is_a_plain_value():
