@@ -17,7 +17,7 @@ from candidates.settings import ImageSettings, TextSettings
 from image_retrieval.encoders import encoder_for
 from image_retrieval.encoders.batches import each
 from image_retrieval.pictures import decode, padded
-from service.picture_files import list_pictures
+from service.picture_files import PicturePlaces, list_pictures
 from text_retrieval.product_text import product_texts
 from text_retrieval.sentence import SentenceEncoder
 
@@ -83,7 +83,8 @@ class Encoding:
 def measure(ground: Ground, sample: int = 64, texts: int = 256, rounds: int = 3) -> tuple[Encoding, ...]:
     """Measures every encoder at hand on the same pictures and texts, in turns."""
     read = read_feed(ground.feed, ground.settings.feed)
-    files = [one.path for one in list_pictures(read.catalogue, read.pictures) if one.path is not None]
+    places = PicturePlaces(((0, read.pictures),))
+    files = [one.path for one in list_pictures(read.catalogue, places) if one.path is not None]
     contents = [path.read_bytes() for path in files[:sample]]
     pictures = [decode(content, "a picture", (_SIDE, _SIDE)) for content in contents]
     tasks = [*_before_encoding(contents, pictures), *_by_pictures(ground, pictures), _by_texts(read.catalogue, texts)]

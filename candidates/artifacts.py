@@ -108,6 +108,12 @@ def digest_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
+def digest_file(path: Path) -> str:
+    """Digests a file's bytes as `digest_bytes` does, without holding them."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
 def digest_of(*parts: Any) -> str:
     """Digests JSON-able values in canonical form, so that equal values have equal digests everywhere."""
     canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)

@@ -55,6 +55,10 @@ class PictureError(VariantsError):
     """A picture can't be used: missing, broken, or outside the feed's folder."""
 
 
+class DiskFull(VariantsError):
+    """What is to be written would not fit on the disk."""
+
+
 class ServerUnreachable(VariantsError):
     """A server that a step needs does not answer."""
 

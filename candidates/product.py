@@ -1,4 +1,4 @@
-"""`Product`, one row of a feed, and `Refusal`, what was not used and why."""
+"""`Product`; `Refusal`, what was not used and why; `Merged`, a feed row that became part of another."""
 
 from __future__ import annotations
 
@@ -63,3 +63,22 @@ class Refusal:
     id: str
     reason: str
     mend: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A feed row that is no product of its own: what it says became part of one that is.
+
+    Further pictures of a Shopify product and a Magento store view's overrides are such rows.
+
+    Attributes:
+        line: Line of the feed on which the row begins.
+        id: The row's own id, empty where it has none.
+        into: The id of the product that it became part of.
+        reason: What kind of row it is.
+    """
+
+    line: int
+    id: str
+    into: str
+    reason: str

@@ -41,6 +41,12 @@ IMAGES = pa.schema(
 )
 """`image/images.parquet`: one row a usable picture, key `image_id`; `digest` covers the file's bytes."""
 
+FETCHED = pa.schema([("url", pa.string()), ("path", pa.string()), ("what", pa.string()), ("mend", pa.string())])
+"""`image/fetched.parquet`: one row a URL that the feed names, key `url`."""
+
+STAMPS = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("changed", pa.int64()), ("digest", pa.string())])
+"""`work/image/stamps.parquet`: digests of picture files, key (`path`, `bytes`, `changed` in nanoseconds)."""
+
 CANDIDATES = pa.schema(
     [
         ("query_id", _ID),

@@ -19,13 +19,36 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SellerFeed(_Section):
+    """How one seller's feed is read; what is not said here holds as for all feeds."""
+
+    format: str | None = None
+    encoding: str | None = None
+    seller_column: str | None = None
+    store_view: str | None = None
+    columns: dict[str, str] | None = None
+
+
 class FeedSettings(_Section):
     """How the feed is read."""
 
-    format: str = Field("auto", description="`google-tsv`, `magento`, or `auto`: recognised by its columns")
+    format: str = Field("auto", description="a format's name (docs/feeds.md), or `auto`: recognised by what it holds")
+    encoding: str = Field("auto", description="`utf-8`, `utf-16`, `cp1252` and so on, or `auto`: detected and said")
+    seller: str = Field("", description="who offers the products of which the feed names no seller")
     seller_column: str = Field("", description="column that names the seller; empty: one seller owns the feed")
+    store_view: str = Field("", description="Magento: store view whose texts are used; empty: the default view")
+    qualify_ids: bool = Field(False, description="ids become `SELLER:ID`, for sellers who use the same ids")
+    max_refused: float = Field(0.25, ge=0, le=1, description="a feed with a greater share of refused rows stops")
     columns: dict[str, str] = Field({}, description="own column names: our name = the feed's name")
     groups_are_global: bool = Field(False, description="groups hold across sellers, not only within each one")
+    of: dict[str, SellerFeed] = Field(
+        {}, description="by seller, where feeds differ: format, encoding, seller_column, store_view, columns"
+    )
+
+    def for_seller(self, seller: str) -> FeedSettings:
+        """These settings as they hold for one seller's feed."""
+        own = self.of.get(seller, SellerFeed()).model_dump(exclude_none=True)
+        return self.model_copy(update={**own, "seller": seller or self.seller})
 
 
 class TextSettings(_Section):
@@ -35,7 +58,7 @@ class TextSettings(_Section):
     leave_out: tuple[Literal["colour", "brand"], ...] = Field((), description="words kept out of the text")
     model: str = Field("minilm", description="`minilm` (comes with the package), a folder, or a model's name")
     index: Literal["nmslib", "exact", "tfidf"] = Field("nmslib", description="how neighbours are found")
-    batch: Positive = Field(32, description="texts encoded at once")
+    batch: Positive = Field(8, description="texts encoded at once")
     links: Positive = Field(24, description="NMSLIB HNSW: links of a node (M)")
     build_effort: Positive = Field(200, description="NMSLIB HNSW: efConstruction")
     search_effort: Natural = Field(0, description="NMSLIB HNSW: efSearch; 0: twice as deep as the search, at least 200")
@@ -48,6 +71,7 @@ class ImageSettings(_Section):
     weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")
     base_dimensions: Natural = Field(640, description="frozen base: dimensions kept; 0 keeps all")
     base_sample: Positive = Field(8192, description="pictures from which the base is computed")
+    base: str = Field("", description="file of a base to use, another run's image/base.npz; empty: computed")
     index: Literal["hamming", "exact"] = Field("hamming", description="LSH codes with rescoring, or exact search")
     bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
     shortlist: Positive = Field(200, description="codes rescored by float vectors, at least; four times k if more")
@@ -82,6 +106,22 @@ class EvaluationSettings(_Section):
     index_sample: Positive = Field(500, description="queries on which an index is compared with exact search")
 
 
+class FetchSettings(_Section):
+    """How pictures are fetched that the feed names by URL."""
+
+    offline: bool = Field(False, description="ask no server: pictures fetched before serve, all others are refused")
+    allow_private: bool = Field(False, description="admit private addresses and any port, for tests and intranets")
+    max_bytes: Positive = Field(32 * 2**20, description="bytes of one picture, at most, as it arrives and unpacked")
+    timeout: float = Field(20.0, gt=0, description="seconds for one attempt at a picture, redirects included")
+    redirects: Natural = Field(5, description="redirects followed for one picture")
+    attempts: Positive = Field(3, description="attempts at a picture whose server fails or breaks off")
+    per_host: Positive = Field(4, description="connections to one host at once")
+    pause: float = Field(0.0, ge=0, description="seconds between two requests to one host")
+    concurrency: Positive = Field(32, description="connections at once, over all hosts")
+    user_agent: str = Field("variant-candidates", description="what servers are told about who asks")
+    expires_days: float = Field(30.0, gt=0, description="days after which a server is asked whether a picture changed")
+
+
 class RunSettings(_Section):
     """How the work is done."""
 
@@ -95,6 +135,7 @@ class Settings(_Section):
     """Everything a person may choose; each section has a table of its own in the TOML file."""
 
     feed: FeedSettings = FeedSettings()
+    fetch: FetchSettings = FetchSettings()
     text: TextSettings = TextSettings()
     image: ImageSettings = ImageSettings()
     merge: MergeSettings = MergeSettings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -12,8 +13,10 @@ from typing import Any
 
 from candidates.artifacts import write_json
 from candidates.catalogue import Catalogue
+from candidates.feeds.several import FeedSource, feed_sources
 from candidates.qrels import Qrels
 from candidates.settings import Settings
+from service.picture_files import PicturePlaces, read_fetched
 from service.run_folder import FORMAT, RunFolder
 
 _PACKAGES = ("numpy", "pyarrow", "torch", "sentence-transformers", "nmslib", "faiss-cpu", "scikit-image", "onnxruntime")
@@ -32,11 +35,11 @@ class Job:
     settings: Settings
 
     @classmethod
-    def start(cls, root: Path, feed: Path, settings: Settings, work: Path | None = None) -> Job:
+    def start(cls, root: Path, feed: Path | Sequence[FeedSource], settings: Settings, work: Path | None = None) -> Job:
         """A run to be made, or gone on with, at `root`."""
         folder = RunFolder.at(root, work)
         choices = {
-            "feed": str(feed.resolve()),
+            "feeds": [{"path": str(one.path.resolve()), "seller": one.seller} for one in feed_sources(feed)],
             "work": str(folder.work.resolve()),
             "settings": settings.model_dump(mode="json"),
         }
@@ -52,9 +55,10 @@ class Job:
         return cls(RunFolder(root, Path(choices["work"])), settings)
 
     @property
-    def feed(self) -> Path:
-        """The feed that the run was started on."""
-        return Path(json.loads(self.folder.choices.read_text("utf-8"))["feed"])
+    def feeds(self) -> tuple[FeedSource, ...]:
+        """The feeds that the run was started on."""
+        named = json.loads(self.folder.choices.read_text("utf-8"))["feeds"]
+        return tuple(FeedSource(Path(one["path"]), one["seller"]) for one in named)
 
     @property
     def threads(self) -> int:
@@ -72,16 +76,21 @@ class Job:
         return Qrels.from_catalogue(self.catalogue, groups_are_global=self.settings.feed.groups_are_global)
 
     @property
-    def pictures(self) -> Path:
-        """The folder that the feed's picture paths are relative to."""
-        return Path(self.folder.require("ingest").counts["pictures"])
+    def places(self) -> PicturePlaces:
+        """Where the catalogue's pictures lie: the feeds' folders, and what was fetched."""
+        feeds = self.folder.require("ingest").counts["feeds"]
+        fetched = self.folder.record("fetch_pictures")
+        return PicturePlaces(
+            tuple((one["first"], Path(one["pictures"])) for one in feeds),
+            read_fetched(self.folder.fetched) if fetched else {},
+        )
 
     def write_manifest(self) -> dict[str, Any]:
         """Writes (and returns) the manifest: settings, versions, axis digests, and what each step did."""
         records = self.folder.records()
         manifest = {
             "format": FORMAT,
-            "feed": str(self.feed),
+            "feeds": [{"path": str(one.path), "seller": one.seller} for one in self.feeds],
             "settings": self.settings.model_dump(mode="json"),
             "packages": {name: version(name) for name in ("variant-candidates", *_PACKAGES)},
             "axes": {"products": self.catalogue.axis.digest},

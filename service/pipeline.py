@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from candidates.artifacts import digest_of
+from candidates.artifacts import digest_of, write_json
+from candidates.catalogue import Catalogue
+from candidates.feeds.several import FeedSource, feed_sources
 from candidates.settings import Settings
+from service.changes import Changes
+from service.estimate import estimate
 from service.job import Job
 from service.picture_files import list_pictures
 from service.run_folder import RunFolder, StepRecord, locked
@@ -16,6 +20,7 @@ from service.steps.encode_images import encode_images
 from service.steps.encode_text import encode_text
 from service.steps.evaluate import evaluate
 from service.steps.expand import expand
+from service.steps.fetch_pictures import fetch_pictures
 from service.steps.ingest import ingest
 from service.steps.report import report
 from service.steps.retrieve import retrieve_images, retrieve_text
@@ -25,6 +30,7 @@ log = logging.getLogger("variants")
 
 STEPS: dict[str, Callable[[Job], StepRecord]] = {
     "ingest": ingest,
+    "fetch_pictures": fetch_pictures,
     "encode_text": encode_text,
     "encode_images": encode_images,
     "retrieve_text": retrieve_text,
@@ -36,23 +42,27 @@ STEPS: dict[str, Callable[[Job], StepRecord]] = {
 """Every step, in order."""
 
 
-def run(feed: Path, out: Path, settings: Settings) -> Job:
+def run(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> Job:
     """Runs every step into the folder `out`; what is done already is not done again."""
     with locked(out):
         return _steps(Job.start(out, feed, settings))
 
 
-def run_into_store(feed: Path, store: Store, settings: Settings) -> Job:
+def run_into_store(feed: Path | Sequence[FeedSource], store: Store, settings: Settings) -> Job:
     """Runs every step into a new generation of `store` and brings it into force.
 
-    The same feed, pictures and settings are the same generation: a second call only writes the pointer.
+    What the store's earlier generations encoded and fetched is not encoded and fetched again. The same feed,
+    pictures and settings are the same generation: a second call only writes the pointer.
     """
     choices = settings.model_dump(mode="json")
-    building = store.building(digest_of(str(feed.resolve()), choices)[:16])
+    named = [(str(one.path.resolve()), one.seller) for one in feed_sources(feed)]
+    building = store.building(digest_of(named, choices)[:16])
     with locked(building):
         job = Job.start(building, feed, settings, store.work)
         _say(ingest, job)
-        pictures = [(p.id, p.name, p.stamp) for p in list_pictures(job.catalogue, job.pictures)]
+        _say_changes(job, store)
+        _say(fetch_pictures, job)
+        pictures = [(p.id, p.name, p.stamp) for p in list_pictures(job.catalogue, job.places)]
         identifier = digest_of(job.folder.require("ingest").key, choices, pictures)[:16]
         if store.generation(identifier).is_dir():
             shutil.rmtree(building)
@@ -62,9 +72,23 @@ def run_into_store(feed: Path, store: Store, settings: Settings) -> Job:
     return Job(RunFolder(published, store.work), settings)
 
 
+def _say_changes(job: Job, store: Store) -> None:
+    """Says, and writes beside the results, how the catalogue differs from the one in force."""
+    if not store.has_current:
+        return
+    changes = Changes.between(Catalogue.open(store.current / "products.parquet"), job.catalogue)
+    write_json(job.folder.changes, {"since": store.current.name, **changes.counts})
+    log.info("since %s: %s", store.current.name, changes.in_words())
+
+
 def _steps(job: Job) -> Job:
-    for step in STEPS.values():
-        _say(step, job)
+    _say(ingest, job)
+    expected = estimate(job)
+    log.info("to do: %s", expected.in_words())
+    expected.require_disk(job.folder.root)
+    for name, step in STEPS.items():
+        if name != "ingest":
+            _say(step, job)
     job.write_manifest()
     return job
 

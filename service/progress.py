@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from queue import Queue
+from threading import Thread
 from typing import TypeVar
 
 log = logging.getLogger("variants")
@@ -39,3 +43,23 @@ def _lines(chunks: Iterable[Item], what: str, total: int | None) -> Iterator[Ite
             spoken = time.monotonic()
             log.info("%s: %s of %s", what, done, total if total is not None else "?")
         yield chunk
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yields a function to be told of each further piece done, where the work itself is elsewhere."""
+    pieces: Queue[int | None] = Queue()
+    # `track` wants something to iterate over; a thread of its own turns calls into that.
+    shown = Thread(target=lambda: deque(track(_one_by_one(pieces), what, total), maxlen=0), daemon=True)
+    shown.start()
+    try:
+        yield pieces.put
+    finally:
+        pieces.put(None)
+        shown.join()
+
+
+def _one_by_one(pieces: Queue[int | None]) -> Iterator[None]:
+    while (count := pieces.get()) is not None:
+        for _ in range(count):
+            yield

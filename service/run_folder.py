@@ -14,7 +14,7 @@ from candidates.artifacts import digest_of, sweep_temporaries, write_json
 from candidates.errors import RunFolderError
 from service.footprint import footprint
 
-FORMAT = 1
+FORMAT = 2
 """Layout of the run folder; a folder of another layout is refused."""
 
 Counts = dict[str, Any]
@@ -113,9 +113,19 @@ class RunFolder:
         return self.image / "images.parquet"
 
     @property
+    def fetched(self) -> Path:
+        """URL → picture file, or why there is none."""
+        return self.image / "fetched.parquet"
+
+    @property
     def candidates(self) -> Path:
         """The candidates, in parts."""
         return self.root / "candidates"
+
+    @property
+    def changes(self) -> Path:
+        """How many products are new, changed and gone since the generation before."""
+        return self.root / "changes.json"
 
     @property
     def evaluation(self) -> Path:
@@ -183,6 +193,10 @@ class Step:
         record = self.folder.record(self.name)
         same = record is not None and record.key == self.key
         return record if same and all(path.exists() for path in self.outputs) else None
+
+    def forget(self) -> None:
+        """Takes the record away, so that the work is done again."""
+        (self.folder.steps / f"{self.name}.json").unlink(missing_ok=True)
 
     def run(self, work: Callable[[], Counts]) -> StepRecord:
         """Does the work unless it was done before, and records it: a second call costs nothing."""

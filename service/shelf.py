@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,30 @@ class Shelf:
         return values
 
 
+def missing_rows(
+    shelf: Shelf, digests: Digests, rows: slice = slice(None), among: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """Rows whose contents are not on the shelf, each content once.
+
+    Args:
+        shelf: Where vectors are kept.
+        digests: Content of each row.
+        rows: The range of rows to look at.
+        among: bool (n,): look at these rows only.
+    """
+    wanted = np.zeros(len(digests), bool)
+    wanted[np.unique(digests, return_index=True)[1]] = True
+    wanted &= ~shelf.has(digests)
+    if among is not None:
+        wanted &= among
+    start, stop, _ = rows.indices(len(digests))
+    return start + np.flatnonzero(wanted[start:stop])
+
+
 def chunks_of_missing(
     shelf: Shelf, digests: Digests, rows: slice, chunk: int, among: NDArray[np.bool_] | None = None
 ) -> Iterator[NDArray[np.intp]]:
-    """Rows whose contents are not on the shelf, in chunks that begin at fixed rows, each content once.
+    """Missing rows in chunks that begin at fixed rows, for encoders whose batches must not differ.
 
     A chunk is encoded and put whole, so work that was killed goes on with the very chunks it would have
     made, batch for batch: the numbers come out the same to the last bit.
@@ -107,13 +128,7 @@ def chunks_of_missing(
         chunk: Rows a chunk spans.
         among: bool (n,): look at these rows only.
     """
-    wanted = np.zeros(len(digests), bool)
-    wanted[np.unique(digests, return_index=True)[1]] = True
-    wanted &= ~shelf.has(digests)
-    if among is not None:
-        wanted &= among
-    start, stop, _ = rows.indices(len(digests))
-    for begin in range(start, stop, chunk):
-        missing = begin + np.flatnonzero(wanted[begin : min(begin + chunk, stop)])
-        if len(missing):
-            yield missing
+    missing = missing_rows(shelf, digests, rows, among)
+    start = rows.indices(len(digests))[0]
+    for _, places in groupby(missing.tolist(), lambda row: (row - start) // chunk):
+        yield np.array(list(places), np.intp)

@@ -54,6 +54,11 @@ class Store:
         return sorted(path.name for path in (self.root / "generations").glob("*") if path.is_dir())
 
     @property
+    def has_current(self) -> bool:
+        """Whether a generation is in force."""
+        return (self.root / "current").is_file()
+
+    @property
     def current(self) -> Path:
         """The generation in force; raises `RunFolderError` where none is."""
         pointer = self.root / "current"

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from candidates.product import Product, Refusal
+from candidates.product import Merged, Product, Refusal
 from candidates.settings import FeedSettings
 
 LONGEST_ID = 200
 """Letters of an id, at most."""
+
+FeedRow = Product | Refusal | Merged
+"""What each row of a feed becomes; none is ever lost."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,16 @@ class Format:
         expects: What a feed of this format holds, for the error that nothing was recognised.
         recognise: Says by what the feed is recognised (`columns id, title`), or nothing where it is another's;
             may raise `FeedError` where the file is not even of its kind.
-        read: Every row in feed order, as a product or as a refusal; raises `FeedError` where the file as a
-            whole can't be read. Ids may still be missing or come twice: that is looked at for all formats alike.
+        read: Every row in feed order, as a product, as a refusal, or as merged into a product; raises
+            `FeedError` where the file as a whole can't be read. Ids may still be missing or come twice: that is
+            looked at for all formats alike.
         pictures: The folder that the feed's picture paths are relative to.
     """
 
     label: str
     expects: str
     recognise: Callable[[Path, FeedSettings], str]
-    read: Callable[[Path, FeedSettings], Iterator[Product | Refusal]]
+    read: Callable[[Path, FeedSettings], Iterator[FeedRow]]
     pictures: Callable[[Path], Path]
 
 

@@ -1,4 +1,4 @@
-"""Delimited text as it comes out of shops: tabs or commas, with and without quotes, line by line.
+"""Delimited text as it comes out of shops: tabs, commas and the like, with and without quotes, line by line.
 
 Whether a quote encloses a field or is a letter of it (`5" heel`) is decided quote by quote:
 
@@ -18,12 +18,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from candidates.errors import FeedError, SettingsError
 from candidates.feeds.contract import refused
+from candidates.feeds.source import Source
 from candidates.product import Refusal
 from candidates.settings import FeedSettings
 
@@ -33,16 +36,17 @@ SELLER_COLUMNS = ("seller", "external_seller_id")
 _LONGEST_FIELD = 2**22
 """Letters that a quoted field may hold behind its first line: more are no field, but a stray quote."""
 
-_HEAD = 2**16
-"""Bytes looked at to tell what kind of file it is."""
+_LONGEST_LINE = 2**24
+"""Letters of a line, at most: a longer one is refused without being read into memory."""
 
-_NOT_TEXT = {
-    b"\x1f\x8b": "compressed (gzip)",
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"PAR1": "Parquet",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
+_MOST_COLUMNS = 10_000
+"""Columns of a header, at most."""
+
+_HEAD = 2**16
+"""Letters looked at to tell how lines end."""
+
+_SHOWN = 2**12
+"""Letters kept of a line that is too long, for its id."""
 
 
 class Row(NamedTuple):
@@ -68,13 +72,13 @@ class Table:
     """A delimited text file with a header.
 
     Attributes:
-        path: The file.
+        source: The file, and how it is packed and encoded.
         delimiter: What parts the fields.
         given: The columns as the feed names them, in plain form, trailing nameless ones left off.
         positions: Where each column is, by the format's names (after `feed.columns`); the first where two are alike.
     """
 
-    path: Path
+    source: Source
     delimiter: str
     given: tuple[str, ...]
     positions: Mapping[str, int]
@@ -90,16 +94,17 @@ class Table:
             settings: Whose `columns` say under which names this feed has them.
 
         Raises:
-            FeedError: The file can't be read, or is no UTF-8 text.
+            FeedError: The file can't be read, is no text, or has no header.
         """
-        given = header(path, delimiter)
+        source = Source.inspect(path, settings)
+        given = _header(source, delimiter)
         positions = {name: place for place, name in reversed(list(enumerate(given))) if name}
         chosen = {
             names.get(plain_name(ours), plain_name(ours)): positions[plain_name(theirs)]
             for ours, theirs in settings.columns.items()
             if plain_name(theirs) in positions
         }
-        return cls(path, delimiter, given, positions | chosen)
+        return cls(source, delimiter, given, positions | chosen)
 
     def __contains__(self, column: str) -> bool:
         return column in self.positions
@@ -123,7 +128,7 @@ class Table:
         missing = missing_columns(settings, self.given)
         if missing:
             raise FeedError(
-                f"{self.path}: the settings name the column {', '.join(missing)}, which the feed lacks",
+                f"{self.source.path}: the settings name the column {', '.join(missing)}, which the feed lacks",
                 f"It has {shown_columns(self.given)}",
             )
 
@@ -131,24 +136,40 @@ class Table:
         """Every row behind the header in order; blank lines are no rows.
 
         Args:
-            key: Position of the id, for the refusal of a row that does not fit the header or is no UTF-8.
+            key: Position of the id, for the refusal of a row that does not fit the header or does not decode.
         """
-        width = len(self.given)
-        with _text(self.path) as lines:
+        width, encoding = len(self.given), self.source.encoding_name
+        with _lines(self.source) as lines:
             records = _Records(lines, self.delimiter, width)
             next(records)
             for line, fields in records:
-                yield _row(line, fields, width, key)
+                if isinstance(fields[0], _Overlong):
+                    yield _overlong(line, fields[0].split(self.delimiter)[:-1], key)
+                else:
+                    yield _row(line, fields, width, key, encoding)
 
 
-def header(path: Path, delimiter: str) -> tuple[str, ...]:
+def header(path: Path, delimiter: str, settings: FeedSettings | None = None) -> tuple[str, ...]:
     """The column names of a delimited file in plain form; raises `FeedError` where it is empty or no text."""
-    with _text(path) as lines:
+    return _header(Source.inspect(path, settings or FeedSettings()), delimiter)
+
+
+def _header(source: Source, delimiter: str) -> tuple[str, ...]:
+    with _lines(source) as lines:
         _, names = next(_Records(lines, delimiter), (0, []))
-    if not any(names):
-        raise FeedError(f"{path}: is empty", "A feed begins with a line of column names")
+    if not any(name.strip() for name in names):
+        raise FeedError(f"{source.path}: is empty", "A feed begins with a line of column names")
+    if isinstance(names[0], _Overlong):
+        raise FeedError(
+            f"{source.path}: its first line has more than {_LONGEST_LINE:,} letters",
+            "Look for line breaks that are lost",
+        )
     while not names[-1].strip():
         names.pop()
+    if len(names) > _MOST_COLUMNS:
+        raise FeedError(
+            f"{source.path}: its first line names {len(names):,} columns", f"A feed has {_MOST_COLUMNS:,} at most"
+        )
     return tuple(map(plain_name, names))
 
 
@@ -172,20 +193,39 @@ def split(text: str, delimiter: str) -> list[str]:
     return next((fields for _, fields in _Records(iter([text]), delimiter)), [])
 
 
-def _text(path: Path) -> TextIO:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-        kind = next((kind for signature, kind in _NOT_TEXT.items() if head.startswith(signature)), "")
-        if kind:
-            raise FeedError(f"{path}: is {kind}", "Save it as plain UTF-8 text")
-        ending = "\r" if b"\r" in head and b"\n" not in head else "\n"
-        return path.open(encoding="utf-8-sig", errors="surrogateescape", newline=ending)
-    except OSError as error:
-        raise FeedError(f"{path}: can't be read ({error.strerror})", "Give the path of the feed's file") from error
+class _Overlong(str):
+    """The beginning of a line that is too long; the rest of it was passed over."""
 
 
-def _row(line: int, fields: list[str], width: int, key: int) -> Row | Refusal:
+@contextmanager
+def _lines(source: Source) -> Iterator[Iterator[str]]:
+    with source.text(newline="") as file:
+        head = file.read(_HEAD)
+    ending = "\r" if "\r" in head and "\n" not in head else "\n"
+    with source.text(newline=ending) as file:
+        yield _bounded(file, ending)
+
+
+def _bounded(file: TextIO, ending: str) -> Iterator[str]:
+    pieces = iter(partial(file.readline, _LONGEST_LINE + 1), "")
+    for line in pieces:
+        if len(line) <= _LONGEST_LINE or line.endswith(ending):
+            yield line
+        else:
+            next((piece for piece in pieces if piece.endswith(ending)), "")
+            yield _Overlong(line[:_SHOWN])
+
+
+def _overlong(line: int, fields: list[str], key: int) -> Refusal:
+    return refused(
+        line,
+        fields[key].strip() if 0 <= key < len(fields) else "",
+        f"a line of more than {_LONGEST_LINE:,} letters",
+        "Look for line breaks that are lost",
+    )
+
+
+def _row(line: int, fields: list[str], width: int, key: int, encoding: str) -> Row | Refusal:
     identifier = fields[key].strip() if 0 <= key < len(fields) else ""
     if not _fits(fields, width):
         return refused(
@@ -196,7 +236,7 @@ def _row(line: int, fields: list[str], width: int, key: int) -> Row | Refusal:
         )
     text = "".join(fields)
     if not text.isascii() and not _decoded(text):
-        return refused(line, identifier, "bytes that are not UTF-8", "Save the feed as UTF-8")
+        return refused(line, identifier, f"bytes that are not {encoding}", "Save the feed as UTF-8")
     if "\0" in text:
         fields = [cell if place == key else cell.replace("\0", "") for place, cell in enumerate(fields)]
     return Row(line, [*[cell.strip() for cell in fields[:width]], ""])
@@ -233,6 +273,8 @@ class _Records:
 
     def __next__(self) -> tuple[int, list[str]]:
         while raw := self._take():
+            if isinstance(raw, _Overlong):
+                return self._number, [raw]
             if raw.strip(self._blank):
                 number = self._number
                 fields = self._record(raw)
@@ -298,6 +340,8 @@ class _Records:
         size = 0
         while size <= _LONGEST_FIELD and (line := self._take()):
             taken.append(line)
+            if isinstance(line, _Overlong):
+                break
             size += len(line)
             text = line.rstrip("\r\n")
             close = self._closing(text, 0)

@@ -11,6 +11,11 @@ from candidates.errors import PictureError
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|//|data:", re.IGNORECASE)
 
 
+def is_url(name: str) -> bool:
+    """Whether a picture is named by a URL rather than by a path."""
+    return bool(_URL.match(name))
+
+
 def picture_path(folder: Path, name: str) -> Path:
     """Finds a picture on disk.
 
@@ -25,8 +30,8 @@ def picture_path(folder: Path, name: str) -> Path:
         PictureError: The name is a URL, leads out of the folder (by `..`, as an absolute path, by a symbolic
             link), or there is no such file.
     """
-    if _URL.match(name):
-        raise PictureError(f"{name[:200]}: is a URL", "Download the picture and put its path into the feed")
+    if is_url(name):
+        raise PictureError(f"{name[:200]}: is a URL that was not fetched", "Use `variants run`, or `variants images`")
     try:
         inside = os.path.realpath(folder)
         path = os.path.realpath(os.path.join(inside, name))

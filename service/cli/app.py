@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from candidates.errors import VariantsError
+from candidates.feeds.several import FeedSource
 from candidates.settings import Settings
 
 app = typer.Typer(
@@ -23,7 +24,19 @@ app = typer.Typer(
 )
 console = Console()
 
-Feed = Annotated[Path, typer.Argument(help="Product feed: Google Merchant TSV or Magento CSV.")]
+Feeds = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FEED...",
+        help="Product feeds, each FEED or SELLER=FEED; docs/feeds.md lists the formats.",
+    ),
+]
+Format = Annotated[str | None, typer.Option("--format", help="The feed's format; recognised where not named.")]
+SellerColumn = Annotated[str | None, typer.Option(help="Column that names the seller.")]
+StoreView = Annotated[str | None, typer.Option(help="Magento: the store view whose texts are used.")]
+QualifyIds = Annotated[bool | None, typer.Option(help="Ids become SELLER:ID, for sellers who use the same ids.")]
+Columns = Annotated[list[str] | None, typer.Option("--map", help="Own column name: title=naam. Repeatable.")]
+Offline = Annotated[bool | None, typer.Option(help="Fetch no pictures; those fetched before serve.")]
 Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its generation in force).")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file; see `variants settings`.")]
 
@@ -61,9 +74,31 @@ def mapping(pairs: list[str] | None) -> dict[str, str]:
     return {name: column for name, _, column in split}
 
 
+def feed_words(
+    format: str | None,
+    columns: list[str] | None,
+    seller_column: str | None,
+    store_view: str | None,
+    qualify_ids: bool | None,
+) -> dict[str, Any]:
+    """What the command line says about reading feeds, as a section of the settings."""
+    return {
+        "format": format,
+        "columns": mapping(columns) or None,
+        "seller_column": seller_column,
+        "store_view": store_view,
+        "qualify_ids": qualify_ids,
+    }
+
+
+def sources(words: list[str]) -> tuple[FeedSource, ...]:
+    """`FEED` and `SELLER=FEED` words as feeds."""
+    return tuple(map(FeedSource.of, words))
+
+
 @app.command()
 def run(
-    feed: Feed,
+    feed: Feeds,
     out: Annotated[Path | None, typer.Option(help="Folder for the results (default: variants-out).")] = None,
     store: Annotated[Path | None, typer.Option(help="Store to publish a generation into, instead of --out.")] = None,
     settings: SettingsFile = None,
@@ -73,11 +108,15 @@ def run(
     budget: Annotated[int | None, typer.Option(help="Cut every list of candidates here.")] = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help="hog, phash, onnx:FILE#OUTPUT or torchvision:NAME.")] = None,
-    seller_column: Annotated[str | None, typer.Option(help="Column that names the seller.")] = None,
+    format: Format = None,
+    columns: Columns = None,
+    seller_column: SellerColumn = None,
+    store_view: StoreView = None,
+    qualify_ids: QualifyIds = None,
     groups_are_global: Annotated[bool | None, typer.Option(help="Groups hold across sellers.")] = None,
-    columns: Annotated[list[str] | None, typer.Option("--map", help="Own column name: title=naam. Repeatable.")] = None,
+    offline: Offline = None,
 ) -> None:
-    """Feed in, candidates, recall curve and report out. Run again, it goes on where it stopped."""
+    """Feeds in, candidates, recall curve and report out. Run again, it goes on where it stopped."""
     from service.cli.show import show_run
     from service.pipeline import run as run_pipeline
     from service.pipeline import run_into_store
@@ -86,18 +125,58 @@ def run(
     if out and store:
         raise VariantsError("--out and --store were both given", "Name one: a folder of its own, or a store")
     sections: dict[str, dict[str, Any]] = {
-        "feed": {
-            "seller_column": seller_column,
-            "groups_are_global": groups_are_global,
-            "columns": mapping(columns) or None,
-        },
+        "feed": feed_words(format, columns, seller_column, store_view, qualify_ids)
+        | {"groups_are_global": groups_are_global},
+        "fetch": {"offline": offline},
         "text": {"model": text_model},
         "image": {"model": image_model},
         "merge": {"strategy": strategy, "n": n, "k": k, "budget": budget},
     }
-    made = chosen(settings, sections)
-    job = run_into_store(feed, Store(store), made) if store else run_pipeline(feed, out or Path("variants-out"), made)
+    made, feeds = chosen(settings, sections), sources(feed)
+    job = run_into_store(feeds, Store(store), made) if store else run_pipeline(feeds, out or Path("variants-out"), made)
     show_run(console, job)
+
+
+@app.command()
+def delta(
+    feed: Feeds,
+    store: Annotated[Path | None, typer.Option(help="Store whose generation in force is compared with.")] = None,
+    settings: SettingsFile = None,
+    format: Format = None,
+    columns: Columns = None,
+    seller_column: SellerColumn = None,
+    store_view: StoreView = None,
+    qualify_ids: QualifyIds = None,
+) -> None:
+    """Says what `variants run` would do with feeds, and what it would take; changes nothing."""
+    from service.cli.show import show_preview
+    from service.preview import preview
+    from service.store import Store
+
+    words = feed_words(format, columns, seller_column, store_view, qualify_ids)
+    show_preview(console, preview(sources(feed), Store(store) if store else None, chosen(settings, {"feed": words})))
+
+
+@app.command()
+def handback(
+    out: Out,
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    format: Annotated[str, typer.Option("--format", help="google, shopify, magento or woocommerce.")] = "google",
+    groups: Annotated[Path | None, typer.Option(help="CSV with id,item_group_id; else the known groups.")] = None,
+    seller: Annotated[str, typer.Option(help="Only this seller's products.")] = "",
+) -> None:
+    """Writes groups in the form that a shop imports."""
+    from service.handback import hand_back
+    from service.job import Job
+    from service.store import run_root
+
+    made = hand_back(Job.of(run_root(out)), format, file, groups, seller)
+    console.print(
+        f"{made.groups:,} groups of {made.products:,} products, {made.rows:,} rows: {made.path}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -132,15 +211,19 @@ def _step(name: str, out: Path) -> None:
 
 
 @app.command()
-def ingest(feed: Feed, out: Out, settings: SettingsFile = None) -> None:
-    """One step: reads a feed into OUT/products.parquet; what can't be used goes to refused.csv."""
+def ingest(
+    feed: Feeds,
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("variants-out"),
+    settings: SettingsFile = None,
+) -> None:
+    """One step: reads feeds into OUT/products.parquet; what can't be used goes to refused.csv."""
     from service.cli.show import show_step
     from service.job import Job
     from service.run_folder import locked
     from service.steps.ingest import ingest as ingest_step
 
     with locked(out):
-        record = ingest_step(Job.start(out, feed, Settings.read(settings)))
+        record = ingest_step(Job.start(out, sources(feed), Settings.read(settings)))
     show_step(console, record)
 
 
@@ -153,7 +236,8 @@ def text(out: Out) -> None:
 
 @app.command()
 def images(out: Out) -> None:
-    """One step: pictures become vectors, codes and neighbours."""
+    """One step: pictures are fetched where need be, and become vectors, codes and neighbours."""
+    _step("fetch_pictures", out)
     _step("encode_images", out)
     _step("retrieve_images", out)
 

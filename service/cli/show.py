@@ -12,8 +12,12 @@ from rich.table import Table
 
 from service.explanation import Explanation
 from service.job import Job
+from service.preview import Preview
 from service.run_folder import StepRecord
 from service.searcher import Found
+
+_SHOWN = 5
+"""Ids named as examples."""
 
 
 def show_step(console: Console, record: StepRecord) -> None:
@@ -22,14 +26,33 @@ def show_step(console: Console, record: StepRecord) -> None:
     console.print(f"{record.name}: {counts} ({record.seconds:.1f} s)", markup=False, highlight=False)
 
 
+def show_preview(console: Console, made: Preview) -> None:
+    """What a run would do, in a few lines."""
+    lines = [
+        *(f"{one['path']}: {one['detected_by']}" for one in made.read["feeds"]),
+        f"{made.read['products']:,} products of {made.read['rows']:,} rows ({made.read['refused']:,} refused, "
+        f"{made.read['merged']:,} merged into others)",
+        f"since generation {made.since}: {made.changes.in_words()}" if made.since else "no generation is in force yet",
+    ]
+    if made.since:
+        for name, rows in (("new", made.changes.new), ("changed", made.changes.changed)):
+            if len(rows):
+                shown = ", ".join(made.catalogue.axis[row] for row in rows[:_SHOWN].tolist())
+                lines.append(f"  {name}: {shown}{' …' if len(rows) > _SHOWN else ''}")
+    lines.append(f"a run would have {made.estimate.in_words()}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def show_run(console: Console, job: Job) -> None:
     """What a run made, in a few lines: counts, recall, and where everything lies."""
     records = {record.name: record.counts for record in job.folder.records()}
     ingested, made, measured = records["ingest"], records["expand"], records["evaluate"]
     pictures = records["encode_images"]
     lines = [
-        f"{ingested['products']:,} products ({ingested['refused']:,} rows refused), {pictures['pictures']:,} pictures "
-        f"({pictures['refused']:,} refused) from {job.feed}: {ingested['detected_by']}",
+        *(f"{one['path']}: {one['detected_by']}" for one in ingested["feeds"]),
+        f"{ingested['products']:,} products ({ingested['refused']:,} rows refused, {ingested['merged']:,} merged into "
+        f"others), {pictures['pictures']:,} pictures ({pictures['refused']:,} refused)",
         f"{made['candidates'] / ingested['products']:.1f} candidates per product by the strategy {made['strategy']!r}",
         f"{measured['recall']:.1%} of the known variants are among them (measured on {measured['queries']:,} products)"
         if measured["queries"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from candidates import schema
-from candidates.artifacts import digest_of, write_parquet
+from candidates.artifacts import digest_file, digest_of, write_parquet
 from candidates.axis import Axis
-from candidates.errors import PictureError
+from candidates.errors import PictureError, SettingsError
 from candidates.vectors import Vectors
 from service.job import Job
-from service.picture_files import PictureFile, digests_of, list_pictures
+from service.picture_files import PictureFile, digests_of, list_pictures, read_stamps
 from service.progress import track
 from service.refusals import keep_refusals
 from service.run_folder import Counts, Step, StepRecord
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
     from image_retrieval.base import Base
     from image_retrieval.encoders.registry import ImageEncoder
+
+_STAMPS = Path("image/stamps.parquet")
+"""Within the work folder: which files were read before."""
 
 
 def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
@@ -47,19 +52,44 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
     from image_retrieval.encoders import encoder_for
 
     encoder = encoder_for(job.settings.image, job.threads)
-    pictures = list_pictures(job.catalogue, job.pictures)
+    pictures = list_pictures(job.catalogue, job.places)
     inputs = {
         "pictures": digest_of([(picture.id, picture.name, picture.stamp) for picture in pictures]),
         "axis": job.catalogue.axis.digest,
         "encoder": encoder.version,
-        "base": [job.settings.image.base_dimensions, job.settings.image.base_sample, job.settings.run.seed],
+        "base": _chosen_base(job),
     }
     target = job.folder.image / "vectors.arrow"
     step = Step(job.folder, "encode_images", inputs, (job.folder.images, target))
     if rows is not None:
         work = _Work(job, encoder, pictures)
-        return StepRecord("encode_images", step.key, {"encoded": work.fill_bases(rows)})
+        work.fill_bases(rows)
+        return StepRecord("encode_images", step.key, {"encoded": work.encoded})
     return step.run(lambda: _Work(job, encoder, pictures).write())
+
+
+def missing_pictures(job: Job) -> list[PictureFile]:
+    """The picture files that have no vector yet; files not read before count as such, each path once."""
+    from image_retrieval.encoders import encoder_for
+
+    found = {str(one.path): one for one in list_pictures(job.catalogue, job.places) if one.path is not None}
+    stamps = read_stamps(job.folder.work / _STAMPS)
+    digests = as_digests([stamps.get((path, *one.stamp), "") for path, one in found.items()])
+    version = encoder_for(job.settings.image, job.threads).version
+    held = np.zeros(len(found), bool)
+    for folder in (job.folder.work / "image" / digest_of(version)[:16]).glob("*/"):
+        held |= Shelf(folder).has(digests)
+    return [one for one, has in zip(found.values(), held.tolist(), strict=True) if not has]
+
+
+def _chosen_base(job: Job) -> list[object]:
+    settings = job.settings.image
+    if not settings.base:
+        return [settings.base_dimensions, settings.base_sample, job.settings.run.seed]
+    try:
+        return [digest_file(Path(settings.base))]
+    except OSError as error:
+        raise SettingsError(f"image.base: {settings.base}: {error.strerror}", "Name a run's image/base.npz") from error
 
 
 @dataclass
@@ -70,6 +100,7 @@ class _Work:
     encoder: ImageEncoder
     pictures: Sequence[PictureFile]
     broken: dict[bytes, PictureError] = field(default_factory=dict)
+    encoded: int = 0
 
     @cached_property
     def found(self) -> list[PictureFile]:
@@ -79,26 +110,50 @@ class _Work:
     @cached_property
     def digests(self) -> Digests:
         """Content of each found picture."""
-        return as_digests(digests_of(self.found, self.job.threads))
+        return as_digests(digests_of(self.found, self.job.threads, self.job.folder.work / _STAMPS))
 
     def _shelf(self, kind: str) -> Shelf:
         return Shelf(self.job.folder.work / "image" / digest_of(self.encoder.version)[:16] / kind)
 
     @cached_property
     def base(self) -> Base:
-        """The frozen base: as it lies in the work folder, else computed from a sample and kept there."""
+        """The base: as named in the settings, as it lies in the work folder, else computed and kept there.
+
+        While there are no more pictures than the sample takes, the base is computed of all of them, anew when
+        there are others: their raw vectors are kept, so nothing is encoded for that, and a catalogue that came
+        to be night by night has the vectors of one read at once. Beyond that, the first base stays.
+        """
         from image_retrieval.base import Base
 
         settings = self.job.settings.image
-        wanted = digest_of(settings.base_dimensions, settings.base_sample, self.job.settings.run.seed)[:12]
-        path = self._shelf("raw").folder.with_name(f"base-{wanted}.npz")
+        if settings.base:
+            return Base.open(Path(settings.base))
+        path = self._base_file()
         if path.is_file():
             return Base.open(path)
         reduces = 0 < settings.base_dimensions < self.encoder.dimensions
         sample = self._raw_sample() if reduces else np.zeros((0, self.encoder.dimensions), np.float32)
         base = Base.fit(sample, settings.base_dimensions, self.job.settings.run.seed)
         base.save(path)
+        self._forget_others(path)
         return base
+
+    def _forget_others(self, kept: Path) -> None:
+        """Removes the bases of earlier pictures and what was reduced by them."""
+        from image_retrieval.base import Base
+
+        for path in kept.parent.glob(f"{kept.stem.partition('_of_')[0]}_of_*.npz"):
+            if path != kept:
+                shutil.rmtree(self._shelf(f"base-{Base.open(path).version}").folder, ignore_errors=True)
+                path.unlink()
+
+    def _base_file(self) -> Path:
+        settings = self.job.settings.image
+        wanted = digest_of(settings.base_dimensions, settings.base_sample, self.job.settings.run.seed)[:12]
+        distinct = np.unique(self.digests)
+        whole = len(distinct) <= settings.base_sample
+        sample = f"_of_{digest_of(distinct.astype(str).tolist())[:12]}" if whole else ""
+        return self._shelf("raw").folder.with_name(f"base-{wanted}{sample}.npz")
 
     def _raw_sample(self) -> NDArray[np.float32]:
         """Raw vectors of a sample of distinct pictures, the smallest digests: a fair draw, the same each time."""
@@ -111,11 +166,10 @@ class _Work:
         shelf = self._shelf("raw")
         return shelf.gather(distinct[shelf.has(distinct)], self.encoder.dimensions).astype(np.float32)
 
-    def fill_bases(self, rows: slice) -> int:
-        """Puts the reduced vectors of all pictures within `rows` on their shelf; returns how many were new."""
+    def fill_bases(self, rows: slice) -> None:
+        """Puts the reduced vectors of all pictures within `rows` on their shelf."""
         base = self.base
         shelf, raw = self._shelf(f"base-{base.version}"), self._shelf("raw")
-        new = 0
         for chunk in track(
             list(chunks_of_missing(shelf, self.digests, rows, self.job.settings.run.chunk)), "reducing pictures"
         ):
@@ -124,8 +178,6 @@ class _Work:
             digests, values = self._encode(chunk[~held])
             both = np.concatenate([raw.gather(known, self.encoder.dimensions), values])
             shelf.put(np.concatenate([known, digests]), base.apply(both.astype(np.float32)))
-            new += len(both)
-        return new
 
     def _encode(self, rows: NDArray[np.intp]) -> tuple[Digests, NDArray[np.float16]]:
         """Raw vectors of some found pictures, float16; what can't be decoded is noted and left out."""
@@ -136,6 +188,7 @@ class _Work:
                 batch = rows[start : start + size]
                 images = list(pool.map(self._decode, batch.tolist()))
                 usable = [image for image in images if image is not None]
+                self.encoded += len(usable)
                 if usable:
                     values.append(self.encoder.encode(usable).astype(np.float16))
                 kept.append(batch[[image is not None for image in images]])
@@ -154,7 +207,7 @@ class _Work:
 
     def write(self) -> Counts:
         """Fills the shelf, then writes the table of usable pictures, their vectors, and what was refused."""
-        encoded = self.fill_bases(slice(None))
+        self.fill_bases(slice(None))
         base, folder = self.base, self.job.folder
         shelf = self._shelf(f"base-{base.version}")
         usable = shelf.has(self.digests)
@@ -172,7 +225,7 @@ class _Work:
             "encoder": version,
             "pictures": len(rows),
             "distinct": len(np.unique(self.digests[usable])),
-            "encoded": encoded,
+            "encoded": self.encoded,
             "refused": len(refused),
         }
 

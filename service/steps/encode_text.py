@@ -12,7 +12,7 @@ from candidates.vectors import Vectors
 from service.job import Job
 from service.progress import track
 from service.run_folder import Counts, Step, StepRecord
-from service.shelf import Digests, Shelf, as_digests, chunks_of_missing
+from service.shelf import Digests, Shelf, as_digests, missing_rows
 
 
 def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
@@ -55,11 +55,26 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
     return step.run(work)
 
 
+def missing_texts(job: Job) -> list[str]:
+    """The distinct product texts that have no vector yet."""
+    from text_retrieval.product_text import product_texts
+    from text_retrieval.sentence import SentenceEncoder
+
+    if job.settings.text.index == "tfidf":
+        return []
+    texts = list(dict.fromkeys(product_texts(job.catalogue, job.settings.text)))
+    version = SentenceEncoder.open(job.settings.text, job.threads).version
+    shelf = Shelf(job.folder.work / "text" / digest_of(version)[:16])
+    held = shelf.has(as_digests([digest_bytes(text.encode()) for text in texts]))
+    return [text for text, has in zip(texts, held.tolist(), strict=True) if not has]
+
+
 def _encode_missing(
     shelf: Shelf, encoder: Encoder[str], texts: Sequence[str], digests: Digests, rows: slice, chunk: int
 ) -> int:
-    encoded = 0
-    for missing in track(list(chunks_of_missing(shelf, digests, rows, chunk)), "encoding texts"):
-        shelf.put(digests[missing], encoder.encode([texts[row] for row in missing.tolist()]).astype(np.float16))
-        encoded += len(missing)
-    return encoded
+    # A text's vector is the same in whatever company it is encoded, so few texts fill few batches.
+    missing = missing_rows(shelf, digests, rows)
+    for start in track(range(0, len(missing), chunk), "encoding texts"):
+        these = missing[start : start + chunk]
+        shelf.put(digests[these], encoder.encode([texts[row] for row in these.tolist()]).astype(np.float16))
+    return len(missing)

@@ -1,40 +1,75 @@
-"""Reads a feed into a catalogue; what can't be used is refused by line, with the reason."""
+"""Reads the feeds into a catalogue; what can't be used is refused by line, with the reason."""
 
 from __future__ import annotations
 
-from candidates.artifacts import digest_bytes, digest_of
+from collections.abc import Sequence
+from pathlib import Path
+
+from candidates.artifacts import digest_file, digest_of
 from candidates.errors import FeedError
-from candidates.feeds import read_feed
+from candidates.feeds.several import Feeds, ReadFeed, read_feeds
 from service.job import Job
 from service.refusals import keep_refusals
 from service.run_folder import Counts, Step, StepRecord
 
 
 def ingest(job: Job) -> StepRecord:
-    """Reads the feed and writes `products.parquet` and the refused rows.
+    """Reads the feeds and writes `products.parquet` and the refused rows.
 
     Raises:
-        FeedError: The feed can't be read, or nothing in it can be used.
+        FeedError: A feed can't be read, nothing in it can be used, or a greater share of its rows is refused
+            than `feed.max_refused` admits; `refused.csv` then says which rows and why.
     """
-    feed, folder = job.feed, job.folder
-    try:
-        content = digest_bytes(feed.read_bytes())
-    except OSError as error:
-        raise FeedError(f"{feed}: {error.strerror}", "Name a feed file that can be read") from error
-    inputs = {"feed": str(feed), "content": content, "settings": job.settings.feed.model_dump(mode="json")}
+    sources, folder = job.feeds, job.folder
+    inputs = {
+        "feeds": [[str(one.path), one.seller, _content(one.path)] for one in sources],
+        "settings": job.settings.feed.model_dump(mode="json"),
+    }
 
     def work() -> Counts:
-        read = read_feed(feed, job.settings.feed)
-        read.catalogue.save(folder.products)
-        keep_refusals(folder, "ingest", read.refused)
-        return {
-            "pictures": str(read.pictures.resolve()),
-            "format": read.format,
-            "detected_by": read.detected_by,
-            "rows": read.rows,
-            "products": len(read.catalogue),
-            "refused": len(read.refused),
-            "catalogue": digest_of(read.catalogue.column("digest")),
-        }
+        feeds = read_feeds(sources, job.settings.feed)
+        keep_refusals(folder, "ingest", feeds.refused)
+        _refuse_bad_feeds(feeds.read, job.settings.feed.max_refused, folder.refused)
+        feeds.catalogue.save(folder.products)
+        return _counts(feeds)
 
     return Step(folder, "ingest", inputs, (folder.products, folder.refused)).run(work)
+
+
+def _content(path: Path) -> str:
+    try:
+        return digest_file(path)
+    except OSError as error:
+        raise FeedError(f"{path}: {error.strerror}", "Name a feed file that can be read") from error
+
+
+def _refuse_bad_feeds(read: Sequence[ReadFeed], most: float, written: Path) -> None:
+    for one in read:
+        refused, rows = len(one.feed.refused), one.feed.rows
+        if refused > most * rows:
+            first = one.feed.refused[0]
+            raise FeedError(
+                f"{one.source.path}: {refused:,} of its {rows:,} rows ({refused / rows:.0%}) were refused, more than "
+                f"feed.max_refused ({most:.0%}) admits; the first at {first.where}: {first.reason}",
+                f"{written} names every one and its mend; mend the feed, or raise feed.max_refused in the settings",
+            )
+
+
+def _counts(feeds: Feeds) -> Counts:
+    each = [
+        {
+            "path": str(one.source.path),
+            "seller": one.source.seller,
+            "first": one.first,
+            "pictures": str(one.feed.pictures.resolve()),
+            "format": one.feed.format,
+            "detected_by": one.feed.detected_by,
+            "rows": one.feed.rows,
+            "products": len(one.feed.catalogue),
+            "refused": len(one.feed.refused),
+            "merged": len(one.feed.merged),
+        }
+        for one in feeds.read
+    ]
+    totals = {name: sum(int(str(one[name])) for one in each) for name in ("rows", "products", "refused", "merged")}
+    return {**totals, "feeds": each, "catalogue": digest_of(feeds.catalogue.column("digest"))}

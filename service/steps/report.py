@@ -60,7 +60,7 @@ def _report(job: Job, examples: tuple[model.Example, ...]) -> model.Report:
     measured = json.loads(job.folder.evaluation.read_text("utf-8"))
     points = tuple(from_table(pq.read_table(job.folder.root / "curves.parquet")))
     return model.Report(
-        feed=job.feed.name,
+        feed=", ".join(one.path.name for one in job.feeds),
         made=f"{datetime.now(UTC):%-d %B %Y, %H:%M} UTC",
         counts=_counts(job, measured),
         chosen=_chosen(job, measured),
@@ -171,7 +171,7 @@ class _Examples:
         self.axis = job.catalogue.axis
         self.titles, self.sellers = job.catalogue.column("title"), job.catalogue.column("seller")
         self.pictures: dict[int, Path] = {}
-        for picture in list_pictures(job.catalogue, job.pictures):
+        for picture in list_pictures(job.catalogue, job.places):
             if picture.path is not None:
                 self.pictures.setdefault(picture.product_row, picture.path)
 

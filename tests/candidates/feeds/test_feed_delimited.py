@@ -1,5 +1,9 @@
+import codecs
 import csv
+import gzip
 import io
+import random
+import tracemalloc
 
 import pytest
 from hypothesis import example, given, settings
@@ -156,12 +160,58 @@ def test_wrong_number_of_fields(tmp_path, line):
     assert f"{len(next(csv.reader([line], delimiter=chr(9))))} fields where the header has 3" in refusal.reason
 
 
-def test_bytes_that_are_no_utf8(tmp_path):
-    read = rows(tmp_path, "a\tb\n1\tcafé\n".encode() + b"2\tcaf\xe9\n\xe9\tx\n3\tx\n")
+def test_bytes_that_are_no_utf8_in_a_feed_that_is(tmp_path):
+    read = rows(tmp_path, "a\tb\n1\tcafé naïve\n".encode() + b"2\tcaf\xe9\n\xe9\tx\n3\tx\n")
     assert [type(row) for row in read] == [Row, Refusal, Refusal, Row]
-    assert read[0].cells == ["1", "café", ""]
-    assert "UTF-8" in read[1].reason
+    assert read[0].cells == ["1", "café naïve", ""]
+    assert (read[1].where, read[1].id, read[1].reason) == ("line 3", "2", "bytes that are not UTF-8")
     assert read[2].id.encode() == "\N{REPLACEMENT CHARACTER}".encode()
+
+
+def test_windows_1252_and_the_bytes_it_gives_no_letter(tmp_path):
+    read = rows(tmp_path, b"a\tb\n1\tcaf\xe9 \x80 5\n2\t\x81\n3\t\x9d\xe9\n")
+    assert read[0].cells == ["1", "café € 5", ""]
+    assert [(row.where, row.id, row.reason) for row in read[1:]] == [
+        ("line 3", "2", "bytes that are not Windows-1252"),
+        ("line 4", "3", "bytes that are not Windows-1252"),
+    ]
+
+
+def test_utf16_that_does_not_decode(tmp_path):
+    content = codecs.BOM_UTF16_LE + "a\tb\n1\tx\n2\t?\n3\tz\n4\ty".encode("utf-16-le").replace(b"?\0", b"\0\xd8") + b"y"
+    read = rows(tmp_path, content)
+    assert [row.cells[0] for row in read if isinstance(row, Row)] == ["1", "3"]
+    assert [(row.where, row.id, row.reason) for row in read if isinstance(row, Refusal)] == [
+        ("line 3", "2", "bytes that are not UTF-16"),
+        ("line 5", "4", "bytes that are not UTF-16"),
+    ]
+
+
+def test_an_encoding_that_the_settings_name(tmp_path):
+    chosen = FeedSettings(encoding="cp437")
+    assert list(table(tmp_path, b"a\tb\n1\tcaf\x82\n", settings=chosen).rows(0)) == [Row(2, ["1", "café", ""])]
+    assert header(tmp_path / "feed.txt", "\t", FeedSettings(encoding="cp1252")) == ("a", "b")
+    read = list(table(tmp_path, b"a\tb\n1\t\xe9\n", settings=FeedSettings(encoding="ascii")).rows(0))
+    assert read[0].reason == "bytes that are not ascii"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+def test_rows_and_their_lines_are_alike_in_every_encoding_and_line_ending(tmp_path, encoding, ending):
+    # The bytes of these letters are line feeds and carriage returns in UTF-16.
+    letters = "é" if encoding == "cp1252" else "éਊ਍ĊċഊЍ"
+    drawn, expected = random.Random(encoding), []
+    text, line = f"a\tb{ending}", 2
+    for number in range(3_000):
+        breaks = drawn.choice([0, 0, 0, 1, 2])
+        value = f"{letters}{ending * breaks}{number}"
+        text += f"id{number}\t" + (f'"{value}"' if breaks else value) + ending
+        expected.append(Row(line, [f"id{number}", value, ""]))
+        line += 1 + breaks
+        if drawn.random() < 0.1:
+            text += ending
+            line += 1
+    assert rows(tmp_path, text.encode(encoding)) == expected
 
 
 def test_a_very_long_field(tmp_path):
@@ -170,6 +220,70 @@ def test_a_very_long_field(tmp_path):
         ["1", long.strip()],
         ["2", f"{long}\n{long}".strip()],
     ]
+
+
+def test_lines_that_are_too_long_are_refused_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("candidates.feeds.delimited._LONGEST_LINE", 100)
+    read = rows(tmp_path, f"a\tb\n1\t{'x' * 1000}\n2\tx\n{'y' * 101}\n\n{' ' * 500}3\tz\n4\t{'x' * 98}\n5\t{'x' * 500}")
+    assert [(row.line, row.cells[0]) for row in read if isinstance(row, Row)] == [(3, "2"), (7, "4")]
+    assert [(row.where, row.id) for row in read if isinstance(row, Refusal)] == [
+        ("line 2", "1"),
+        ("line 4", ""),
+        ("line 6", ""),
+        ("line 8", "5"),
+    ]
+    assert {row.reason for row in read if isinstance(row, Refusal)} == {"a line of more than 100 letters"}
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("seed", range(10))
+def test_lines_that_are_too_long_never_shift_the_others(tmp_path, monkeypatch, ending, seed):
+    monkeypatch.setattr("candidates.feeds.delimited._LONGEST_LINE", 20)
+    drawn = random.Random(seed)
+    lengths = [drawn.choice([1, 5, 14, 15, 16, 17, 18, 19, 20, 21, 40, 41, 42, 43, 100]) for _ in range(60)]
+    lines = [f"{number:02}\t{'é' * length}" for number, length in enumerate(lengths)]
+    read = rows(tmp_path, ending.join(["a\tb", *lines]))
+    assert [row.cells[0] if isinstance(row, Row) else row.id for row in read] == [line[:2] for line in lines]
+    assert [row.line if isinstance(row, Row) else int(row.where[5:]) for row in read] == list(range(2, 62))
+    for line, row in zip(lines, read, strict=True):
+        if isinstance(row, Row):
+            assert row.cells[1] == line[3:]
+        assert isinstance(row, Row) or len(line + ending) > 20
+        assert len(line) <= 20 or isinstance(row, Refusal)
+
+
+def test_a_line_that_is_too_long_ends_a_quoted_field(tmp_path, monkeypatch):
+    monkeypatch.setattr("candidates.feeds.delimited._LONGEST_LINE", 100)
+    read = rows(tmp_path, f'a\tb\n1\t"open\n{"x" * 200}"\n2\ty\n')
+    assert read[0] == Row(2, ["1", '"open', ""])
+    assert (read[1].where, read[1].reason) == ("line 3", "a line of more than 100 letters")
+    assert read[2] == Row(4, ["2", "y", ""])
+
+
+def test_a_header_that_is_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("candidates.feeds.delimited._LONGEST_LINE", 100)
+    monkeypatch.setattr("candidates.feeds.delimited._MOST_COLUMNS", 30)
+    with pytest.raises(FeedError, match=r"feed\.txt: its first line has more than 100 letters. Look for line breaks"):
+        table(tmp_path, "a\t" + "x" * 200)
+    with pytest.raises(FeedError, match=r"names 31 columns. A feed has 30 at most"):
+        table(tmp_path, "a\t" * 31)
+    assert len(table(tmp_path, "a\t" * 30).given) == 30
+
+
+def test_a_line_without_end_is_read_in_little_memory(tmp_path):
+    path = tmp_path / "feed.txt"
+    with path.open("wb") as file:
+        file.write(b"a\tb\n1\tx\n2\t")
+        file.truncate(160 * 2**20)
+        file.seek(0, io.SEEK_END)
+        file.write(b"\n3\ty\n")
+    tracemalloc.start()
+    read = list(Table.open(path, "\t", {}, FeedSettings()).rows(0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [row.cells[0] if isinstance(row, Row) else row.id for row in read] == ["1", "2", "3"]
+    assert read[-1].line == 4
+    assert peak < 96 * 2**20
 
 
 def test_nul_stays_in_the_key_alone(tmp_path):
@@ -181,10 +295,11 @@ def test_nul_stays_in_the_key_alone(tmp_path):
     [
         (b"", "empty"),
         (b"\n\n", "empty"),
+        (gzip.compress(b""), "empty"),
+        ("\n".encode("utf-16"), "empty"),
         (b"\x1f\x8b\x08", "gzip"),
         (b"PK\x03\x04", "zip"),
         (b"PAR1", "Parquet"),
-        ("a\tb".encode("utf-16"), "UTF-16"),
     ],
 )
 def test_files_that_are_no_table(tmp_path, content, kind):

@@ -35,14 +35,14 @@ def products(feed):
     return [feed.catalogue.product(row) for row in range(len(feed.catalogue))]
 
 
-def write_google(path, given_products):
+def write_google(path, given_products, delimiter="\t"):
     """The plainest writer of a Google feed there can be."""
 
     def listed(name):
         return '"' + name.replace('"', '""') + '"' if set(name) & set('," ') else name
 
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t")
+        writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(COLUMNS)
         for product in given_products:
             texts = [getattr(product, name) for name in TEXTS]
@@ -74,10 +74,10 @@ def product(draw):
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.lists(product(), min_size=1, max_size=6, unique_by=lambda one: one.id))
-def test_what_a_plain_writer_wrote_is_read_as_it_was(tmp_path_factory, written):
+@given(st.lists(product(), min_size=1, max_size=6, unique_by=lambda one: one.id), st.sampled_from("\t,;|"))
+def test_what_a_plain_writer_wrote_is_read_as_it_was(tmp_path_factory, written, delimiter):
     path = tmp_path_factory.getbasetemp() / "feed.tsv"
-    write_google(path, written)
+    write_google(path, written, delimiter)
     feed = read_feed(path, FeedSettings())
     assert feed.refused == ()
     found = products(feed)
@@ -103,8 +103,43 @@ def test_every_column(tmp_path):
 def test_columns_that_a_feed_lacks_or_has_besides(tmp_path):
     feed = read(tmp_path, "shoe_lace\timage_link\tid\tcustom_label_0\nx\ta.jpg\t1\ty\n")
     assert products(feed) == [Product("1", pictures=("a.jpg",), line=2)]
-    assert feed.detected_by == "Google Merchant TSV: columns id, image_link"
+    assert feed.detected_by == "Google Merchant text feed: tab-separated, columns id, image_link"
     assert feed.pictures == tmp_path
+
+
+@pytest.mark.parametrize(("delimiter", "name"), [("\t", "tab"), (",", "comma"), (";", "semicolon"), ("|", "pipe")])
+def test_every_delimiter(tmp_path, delimiter, name):
+    lines = [
+        ["id", '"title"', "additional_image_link", "image_link", "price"],
+        ["1", '"a, b; c | d"', '"b.jpg,c.jpg"', "a.jpg", '"1,50 EUR"'],
+        ["2", "x", "", "", ""],
+        ["3", "cut off"],
+    ]
+    feed = read(tmp_path, "".join(delimiter.join(line) + "\r\n" for line in lines))
+    assert feed.detected_by == f"Google Merchant text feed: {name}-separated, columns id, title, price, image_link"
+    assert products(feed) == [
+        Product("1", "a, b; c | d", pictures=("a.jpg", "b.jpg", "c.jpg"), price="1,50 EUR", line=2),
+        Product("2", "x", line=3),
+    ]
+    assert [(one.where, one.id) for one in feed.refused] == [("line 4", "3")]
+
+
+def test_the_delimiter_with_the_most_known_columns(tmp_path):
+    feed = read(tmp_path, "id;title,x,y,z,price;link;brand\n1;a;b;c\n", columns={"title": "title,x,y,z,price"})
+    assert products(feed) == [Product("1", "a", link="b", brand="c", line=2)]
+    feed = read(tmp_path, "id|nr,x;y;z|naam\n1|2|a\n", columns={"title": "naam"})
+    assert products(feed) == [Product("1", "a", line=2)]
+
+
+def test_our_own_names_serve_as_well(tmp_path):
+    feed = read(tmp_path, 'id,pictures,group,seller\n1,"a.jpg, b.jpg",G,S\n2,c.jpg,,\n')
+    assert products(feed) == [
+        Product("1", seller="S", pictures=("a.jpg", "b.jpg"), group="G", line=2),
+        Product("2", pictures=("c.jpg",), line=3),
+    ]
+    assert feed.detected_by.endswith("columns id, pictures, group")
+    both = read(tmp_path, "id,pictures,group,image_link,item_group_id\n1,b.jpg,ours,a.jpg,theirs\n")
+    assert products(both) == [Product("1", pictures=("a.jpg", "b.jpg"), group="theirs", line=2)]
 
 
 def test_the_category_falls_back_on_googles(tmp_path):
@@ -138,7 +173,7 @@ def test_own_column_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "columns", ["title\timage_link", "id\tprice", "id,title,image_link", "sku\tname", "id;title", "title id image_link"]
+    "columns", ["title\timage_link", "id\tprice", "id:title:image_link", "sku\tname", "id-title", "title id image_link"]
 )
 def test_other_tables_are_not_taken_for_googles(tmp_path, columns):
     with pytest.raises(FeedError, match="not recognised"):
@@ -146,8 +181,8 @@ def test_other_tables_are_not_taken_for_googles(tmp_path, columns):
 
 
 def test_a_feed_called_google_that_is_none(tmp_path):
-    with pytest.raises(FeedError, match=r"tab-separated, with the columns id and title or image_link; it has nr, naam"):
-        read(tmp_path, "nr\tnaam\n1\ta\n", format="google-tsv")
+    with pytest.raises(FeedError, match=r"with the columns id and title or image_link; it has nr, naam"):
+        read(tmp_path, "nr;naam\n1;a\n", format="google-tsv")
 
 
 @pytest.mark.parametrize("feed_name", ["feed_full.tsv", "feed_marketplace.tsv"])

@@ -1,4 +1,5 @@
 import csv
+import random
 from collections import Counter
 
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from candidates.errors import FeedError
 from candidates.feeds import read_feed
 from candidates.feeds.locate import picture_path
-from candidates.feeds.magento import named_values
+from candidates.feeds.magento import MAGENTO, named_values
+from candidates.product import Merged
 from candidates.settings import FeedSettings
 
 COLUMNS = (
@@ -88,6 +90,10 @@ def test_named_values(text, values):
         ("Default Category/A/B,Default Category/C/D", "A > B"),
         ("Other Root/Men", "Other Root > Men"),
         (r"Default Category/S\/M/Tops", "S/M > Tops"),
+        ("Default Category/Bags, Cases/Small,Default Category/Sale", "Bags, Cases > Small"),
+        ("Default Category/Sale,Default Category/Hats, Caps, Scarves/Wool", "Hats, Caps, Scarves > Wool"),
+        ("Default Category/Sale,Default Category stuff/A/B", "Sale,Default Category stuff > A > B"),
+        (",Default Category/Men,", "Men"),
     ],
 )
 def test_the_deepest_category(tmp_path, categories, path):
@@ -175,18 +181,121 @@ def test_a_configurable_without_children_states_no_group(tmp_path):
     assert family(feed) == {"P": ""}
 
 
-def test_store_views_are_neither_products_nor_lost(tmp_path):
+def test_a_comma_parts_category_paths_where_any_root_of_the_feed_follows(tmp_path):
     feed = read(
         tmp_path,
-        {"sku": "C", "name": "Chemise"},
-        {"sku": "C", "store_view_code": "en", "name": "Shirt", "configurable_variations": "sku=C"},
-        {"sku": "D", "name": "Robe"},
+        {"sku": "1", "name": "a", "categories": "Default Category/A,Second Root/B, C/D"},
+        {"sku": "2", "name": "b", "categories": "Second Root/E"},
+        {"sku": "3", "name": "c", "categories": "Default Category/A,Third Root/B/C"},
+        {"sku": "4", "name": "d"},
     )
+    assert feed.catalogue.column("product_type") == [
+        "Second Root > B, C > D",
+        "Second Root > E",
+        "A,Third Root > B > C",
+        "",
+    ]
+
+
+VIEWS = (
+    {"sku": "C", "name": "Shirt", "description": "warm", "price": "5", "additional_attributes": "size=M,color=Blue"},
+    {"sku": "C", "store_view_code": "nl", "name": "Hemd", "additional_attributes": "color=Blauw,size=", "seller": "W"},
+    {"sku": "C", "store_view_code": "fr", "name": "Chemise", "configurable_variations": "sku=D"},
+    {"sku": "D", "store_view_code": "nl", "description": "<p>lang</p>"},
+    {"sku": "D", "name": "Dress", "description": "long", "base_image": "/d.jpg", "seller": "Shop"},
+    {"sku": "D", "store_view_code": "nl", "name": "Jurk", "base_image": "/nl.jpg"},
+)
+NOT_ASKED = "a store view's texts, which were not asked for"
+
+
+def test_store_views_that_were_not_asked_for_are_merged(tmp_path):
+    feed = read(tmp_path, *VIEWS)
     assert family(feed) == {"C": "", "D": ""}
-    (refusal,) = feed.refused
-    assert (refusal.where, refusal.id) == ("line 3", "C")
-    assert refusal.reason == "a store view's override; the default view is used"
-    assert feed.rows == 3
+    assert feed.catalogue.column("title") == ["Shirt", "Dress"]
+    assert feed.merged == (
+        Merged(3, "C", "C", NOT_ASKED),
+        Merged(4, "C", "C", NOT_ASKED),
+        Merged(5, "D", "D", NOT_ASKED),
+        Merged(7, "D", "D", NOT_ASKED),
+    )
+    assert (feed.refused, feed.rows) == ((), 6)
+
+
+def test_the_store_view_that_was_asked_for(tmp_path):
+    feed = read(tmp_path, *VIEWS, store_view="nl")
+    first, second = (feed.catalogue.product(row) for row in range(2))
+    assert (first.title, first.description, first.price, first.line, first.seller) == ("Hemd", "warm", "5", 2, "W")
+    assert first.attributes == {"size": "M", "color": "Blauw"}
+    assert (second.title, second.description, second.line, second.seller) == ("Jurk", "lang", 6, "Shop")
+    assert second.pictures == ("nl.jpg",)
+    merged = "store view nl, merged"
+    assert [(one.line, one.reason) for one in feed.merged] == [(3, merged), (4, NOT_ASKED), (5, merged), (7, merged)]
+    assert (feed.refused, feed.rows) == ((), 6)
+
+
+def test_a_store_view_that_the_feed_lacks(tmp_path):
+    with pytest.raises(FeedError, match=r"no store view 'de'\. There are nl, fr$"):
+        read(tmp_path, *VIEWS, store_view="de")
+    with pytest.raises(FeedError, match=r"no store view 'nl'\. It has the default view alone"):
+        read(tmp_path, VIEWS[0], store_view="nl")
+
+
+@pytest.mark.parametrize("store_view", ["", "nl"])
+def test_store_views_of_products_without_a_row_of_their_own(tmp_path, store_view):
+    path = write(
+        tmp_path,
+        {"sku": "A", "name": "a"},
+        {"sku": "gone", "store_view_code": "nl", "name": "weg"},
+        {"sku": "", "store_view_code": "nl", "name": "wie"},
+        {"sku": "B", "name": ""},
+        {"sku": "B", "store_view_code": "fr", "name": "b"},
+    )
+    path.write_text(path.read_text("utf-8") + "E,,cut\nE,nl" + "," * 14 + "\n", "utf-8")
+    feed = read_feed(path, FeedSettings(store_view=store_view))
+    assert feed.catalogue.column("id") == ["A"]
+    alone = "a store view's row of a product that has no row of its own"
+    assert [(one.where, one.id, one.reason) for one in feed.refused] == [
+        ("line 3", "gone", alone),
+        ("line 4", "", alone),
+        ("line 5", "B", "neither a title nor a picture"),
+        ("line 6", "B", f"{NOT_ASKED}, of the product 'B', which was refused"),
+        ("line 7", "E", "3 fields where the header has 16"),
+        ("line 8", "E", alone),
+    ]
+    assert all(one.mend for one in feed.refused)
+    assert feed.rows == 7
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_row_of_a_random_mixture_is_accounted_for(tmp_path, seed):
+    drawn = random.Random(seed)
+    rows = [{"sku": "sure", "name": "n"}, {"sku": "sure", "store_view_code": "nl", "name": ""}]
+    for number in range(60):
+        row = {"sku": f"s{drawn.randrange(25)}", "store_view_code": drawn.choice(["", "nl", "fr"])}
+        rows.append(row | {"name": drawn.choice([f"n{number}", ""]), "price": drawn.choice([f"p{number}", ""])})
+    feed = read(tmp_path, *rows, store_view="nl")
+    expected, merged, refused = {}, [], []
+    for line, row in enumerate(rows, 2):
+        default = [one for one in rows if one["sku"] == row["sku"] and not one.get("store_view_code")]
+        if not row.get("store_view_code"):
+            over = [one for one in rows if one["sku"] == row["sku"] and one.get("store_view_code") == "nl"]
+            name, price = (
+                next((one[cell] for one in [*reversed(over), row] if one.get(cell)), "") for cell in ("name", "price")
+            )
+            if name and row["sku"] not in expected:
+                expected[row["sku"]] = (line, name, price)
+            else:
+                refused.append(line)
+        elif default:
+            merged.append((line, row["sku"]))
+        else:
+            refused.append(line)
+    refused += [line for line, sku in merged if sku not in expected]
+    products = [feed.catalogue.product(row) for row in range(len(feed.catalogue))]
+    assert {one.id: (one.line, one.title, one.price) for one in products} == expected
+    assert [(one.line, one.into) for one in feed.merged] == [pair for pair in merged if pair[1] in expected]
+    assert [int(one.where.removeprefix("line ")) for one in feed.refused] == sorted(refused)
+    assert feed.rows == len(rows)
 
 
 def test_backslashes_before_quotes_as_php_writes_them(tmp_path):
@@ -222,6 +331,13 @@ def test_own_column_names(tmp_path):
     assert feed.format == "magento"
     found = feed.catalogue.product(0)
     assert (found.id, found.title, found.pictures) == ("1", "Hemd", ("a.jpg",))
+
+
+def test_columns_that_only_the_settings_call_so_do_not_make_a_feed_magentos(tmp_path):
+    (tmp_path / "feed.csv").write_text("nummer,naam,foto\n1,Hemd,/a.jpg\n")
+    columns = {"id": "nummer", "title": "naam", "pictures": "foto"}
+    assert MAGENTO.recognise(tmp_path / "feed.csv", FeedSettings(columns=columns)) == ""
+    assert MAGENTO.recognise(tmp_path / "feed.csv", FeedSettings(columns=columns | {"base_image": "foto"})) != ""
 
 
 def test_a_feed_called_magento_that_is_none(tmp_path):

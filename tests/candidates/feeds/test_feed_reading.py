@@ -1,3 +1,4 @@
+import gzip
 import random
 
 import pytest
@@ -84,13 +85,22 @@ def test_the_order_of_refusals_and_products_is_the_feeds(tmp_path):
         ("id\ttitle\n\t\n\n", "none of its 0 rows can be used"),
         ("id\ttitle\n1\t\n2\t\n", "none of its 2 rows can be used, first line 2: neither a title nor a picture"),
         ("", "is empty"),
-        (b"\x1f\x8b\x08\0", "compressed"),
-        ("id\ttitle\n".encode("utf-16"), "UTF-16"),
+        (b"\x1f\x8b\x08\0", "its gzip data are broken or cut off"),
+        (gzip.compress(b"id\ttitle\n"), "none of its 0 rows can be used"),
+        ("id\ttitle\n".encode("utf-16"), "none of its 0 rows can be used"),
     ],
 )
 def test_a_feed_of_which_nothing_can_be_used(tmp_path, content, message):
     with pytest.raises(FeedError, match=message):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+def test_packed_feeds_in_other_encodings(tmp_path, encoding, pack):
+    feed = read(tmp_path, pack("id\ttitle\n1\tCafé\n2\t\n".encode(encoding)))
+    assert feed.catalogue.column("title") == ["Café"]
+    assert [(one.where, one.id) for one in feed.refused] == [("line 3", "2")]
 
 
 def test_no_file(tmp_path):
@@ -120,13 +130,13 @@ def test_a_sellers_column_that_is_not_there(tmp_path):
 
 
 def test_an_unknown_format(tmp_path):
-    with pytest.raises(SettingsError, match=r"'xlsx'.*google-tsv, magento"):
+    with pytest.raises(SettingsError, match=r"'xlsx'.*magento, google-tsv"):
         read(tmp_path, "id\ttitle\n1\ta\n", format="xlsx")
 
 
 def test_a_named_format(tmp_path):
     feed = read(tmp_path, "id\ttitle\n1\ta\n", format="google-tsv")
-    assert (feed.format, feed.detected_by) == ("google-tsv", "Google Merchant TSV: named in the settings")
+    assert (feed.format, feed.detected_by) == ("google-tsv", "Google Merchant text feed: named in the settings")
 
 
 def test_a_further_format_is_one_entry(tmp_path, monkeypatch):

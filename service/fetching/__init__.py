@@ -1,0 +1,1 @@
+"""Pictures by URL: fetched with limits, from public addresses only, politely, each once, kept by content."""

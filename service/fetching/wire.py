@@ -1,0 +1,91 @@
+"""Connections that end: below the HTTP parser, bytes are counted and one deadline covers a whole response.
+
+A socket's own timeout begins anew with every byte, so a server that drips could hold a connection for days; and
+a hostile server sizes lines and chunks at will. Both are therefore bounded where the bytes come in.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    import socket
+
+
+class TooMuch(Exception):
+    """More bytes came than any picture may have, whatever they were."""
+
+
+class _Clocked(io.RawIOBase):
+    """What a socket receives, until a moment and up to a number of bytes."""
+
+    def __init__(self, sock: socket.socket, seconds: float, most: int) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = time.monotonic() + seconds
+        self._left = most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the deadline has passed")
+        if self._left <= 0:
+            raise TooMuch
+        self._sock.settimeout(seconds)
+        count = self._raw.readinto(buffer)
+        self._left -= count or 0
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Reader(io.BufferedReader):
+    """Never reads all there is: a chunk that says it has -1 bytes would make urllib3 ask for that."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            raise HTTPException("a size below zero")
+        return super().read(size)
+
+
+@dataclass(frozen=True)
+class _ClockedSocket:
+    """As much of a socket as a response needs."""
+
+    sock: socket.socket
+    seconds: float
+    most: int
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return _Reader(_Clocked(self.sock, self.seconds, self.most))
+
+
+def bounded_pools(most: int) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    """Pools whose responses end after `most` bytes, and when the time for the whole response is over."""
+
+    class Bounded(HTTPConnection):
+        def response_class(self, sock: socket.socket, **options: Any) -> HTTPResponse:  # type: ignore[override]
+            return HTTPResponse(_ClockedSocket(sock, float(self.timeout or 0), most), **options)  # type: ignore[arg-type]
+
+    class BoundedTLS(Bounded, HTTPSConnection):
+        pass
+
+    class Pool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Bounded
+
+    class PoolTLS(urllib3.HTTPSConnectionPool):
+        ConnectionCls = BoundedTLS
+
+    return {"http": Pool, "https": PoolTLS}

@@ -1,0 +1,81 @@
+"""Fetches the pictures that the feeds name by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from candidates.artifacts import digest_of
+from candidates.errors import PictureError
+from candidates.feeds.locate import is_url
+from service.job import Job
+from service.picture_files import FetchedPicture, write_fetched
+from service.progress import counted
+from service.run_folder import Counts, Step, StepRecord
+
+
+def fetch_pictures(job: Job) -> StepRecord:
+    """Fetches every URL once into the work folder's cache and writes `image/fetched.parquet`.
+
+    A picture that can't be had is refused when pictures are read; its product stays, with text alone. The next
+    run asks again for those that this one did not get, unless the cache knows that it would be in vain.
+    """
+    urls, folder = picture_urls(job), job.folder
+    inputs = {"urls": digest_of(urls), "settings": job.settings.fetch.model_dump(mode="json")}
+    step = Step(folder, "fetch_pictures", inputs, (folder.fetched,))
+    before = step.done()
+    if before is not None and before.counts["refused"]:
+        step.forget()
+
+    def work() -> Counts:
+        fetched = _fetched(job, urls)
+        write_fetched(folder.fetched, fetched)
+        refused = sum(not one.path for one in fetched.values())
+        return {"urls": len(urls), "fetched": len(urls) - refused, "refused": refused}
+
+    return step.run(work)
+
+
+def picture_urls(job: Job) -> list[str]:
+    """The distinct URLs that the catalogue names, in its order."""
+    named = job.catalogue.table["pictures"].to_pylist()
+    return list(dict.fromkeys(name for names in named for name in names or () if is_url(name)))
+
+
+def missing_urls(job: Job) -> list[str]:
+    """The URLs whose pictures are not in the cache."""
+    from service.fetching.addresses import parse_address
+    from service.fetching.cache import Cache
+    from service.fetching.failures import Failure
+
+    urls = picture_urls(job)
+    if not urls or not cache_folder(job).is_dir():
+        return urls
+    missing = []
+    with closing(Cache(cache_folder(job))) as cache:
+        for url in urls:
+            with suppress(Failure):  # such a URL is never asked for
+                if cache.find(parse_address(url).url) is None:
+                    missing.append(url)
+    return missing
+
+
+def cache_folder(job: Job) -> Path:
+    """Where what was fetched is kept from run to run."""
+    return job.folder.work / "fetched"
+
+
+def _fetched(job: Job, urls: Sequence[str]) -> dict[str, FetchedPicture]:
+    from service.fetching.fetch import fetch_pictures as fetch
+
+    if not urls:
+        return {}
+    with counted("fetching pictures", len(urls)) as progress:
+        outcomes = fetch(urls, cache_folder(job), job.settings.fetch, progress)
+    return {
+        url: FetchedPicture("", outcome.what, outcome.mend)
+        if isinstance(outcome, PictureError)
+        else FetchedPicture(str(outcome.path))
+        for url, outcome in outcomes.items()
+    }
