@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 
-.PHONY: help demo test lint format bench known-figures kill-test lock clean
+.PHONY: help demo test lint format bench known-figures kill-test nightly-test fuzz lock clean
 
 help:
 	@echo "make demo     draw a catalogue, find its variants, print the recall curve"
@@ -11,6 +11,8 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    speed, as ratios measured side by side in one run"
 	@echo "make known-figures  the known figures of the real feed, measured again"
+	@echo "make nightly-test  tonight's feed into a store, against a full run of it"
+	@echo "make fuzz     10,000 broken feeds and 10,000 broken pictures, then coverage-guided fuzzing"
 	@echo "make lock     resolve pyproject.toml into requirements.lock anew"
 
 demo: .venv/ready
@@ -37,6 +39,12 @@ known-figures: .venv/ready
 kill-test: .venv/ready
 	$(BIN)/python -m benchmarks.kill_and_resume --seeds 20
 
+nightly-test: .venv/ready
+	$(BIN)/python -m benchmarks.nightly
+
+fuzz: .venv/ready
+	$(BIN)/python -m tests.fuzz.run --feeds 10000 --pictures 10000 --atheris 120
+
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --extra dev --python-version 3.11 \
 		pyproject.toml --output-file requirements.lock
@@ -49,4 +57,4 @@ lock: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo variants-out bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv demo variants-out bench-out .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -70,8 +70,11 @@ class ImageSettings(_Section):
     model: str = Field("hog", description="`hog`, `phash`, `onnx:FILE#OUTPUT`, `torchvision:NAME`")
     weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")
     base_dimensions: Natural = Field(640, description="frozen base: dimensions kept; 0 keeps all")
-    base_sample: Positive = Field(8192, description="pictures from which the base is computed")
+    base_sample: Positive = Field(8192, description="pictures from which the base is computed; no more keep whole vectors")
     base: str = Field("", description="file of a base to use, another run's image/base.npz; empty: computed")
+    placeholder_things: Natural = Field(
+        5, description="a picture at so many different things of several kinds is a placeholder; 0: none is"
+    )
     index: Literal["hamming", "exact"] = Field("hamming", description="LSH codes with rescoring, or exact search")
     bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
     shortlist: Positive = Field(200, description="codes rescored by float vectors, at least; four times k if more")

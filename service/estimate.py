@@ -111,15 +111,15 @@ def _text_seconds(job: Job, texts: Sequence[str]) -> float:
 def _picture_seconds(job: Job, pictures: Sequence[PictureFile], urls: int) -> float:
     """Seconds for pictures that are there, and for those yet to come at the same rate."""
     from image_retrieval.encoders import encoder_for
-    from image_retrieval.pictures import decode
+    from image_retrieval.pictures import decode, read_picture
 
     encoder = encoder_for(job.settings.image, job.threads)
     decoded = []
 
     def look(picture: PictureFile) -> None:
-        with suppress(PictureError, OSError):
+        with suppress(PictureError):
             assert picture.path is not None
-            decoded.append(decode(picture.path.read_bytes(), picture.name, encoder.size))
+            decoded.append(decode(read_picture(picture.path, picture.name), picture.name, encoder.size))
 
     sample = _evenly(pictures, _PICTURES)
     if not sample:

@@ -91,18 +91,13 @@ class Searcher:
     def _encoded(self, pictures: Sequence[Path]) -> np.ndarray:
         from image_retrieval.base import Base
         from image_retrieval.encoders import encoder_for
-        from image_retrieval.pictures import decode
+        from image_retrieval.pictures import decode, read_picture
 
         if not pictures:
             return np.zeros((0, self.images.vectors.dimensions), np.float32)
         encoder = encoder_for(self.job.settings.image, self.job.threads)
         base = Base.open(self.job.folder.image / "base.npz")
-        images = []
-        for path in pictures:
-            try:
-                images.append(decode(path.read_bytes(), str(path), encoder.size))
-            except OSError as error:
-                raise PictureError(f"{path}: {error.strerror}", "Name a picture that can be read") from error
+        images = [decode(read_picture(path, str(path)), str(path), encoder.size) for path in pictures]
         return base.apply(encoder.encode(images)).astype(np.float32)
 
     def _found(self, run: Run, own: set[int], k: int) -> list[Found]:

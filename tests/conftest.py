@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[1]
 # Minutes that the tests of each part may take on two cores; other parts will have lines of their own.
 BUDGETS = {"main path": 4.0, "feeds": 2.0, "benchmarks": 1.5}
 
+FOLDERS = {"feeds": "feeds", "fetching": "feeds", "fuzz": "feeds", "benchmarks": "benchmarks"}
+
 
 def part_of(nodeid: str) -> str:
-    return next((part for part in ("feeds", "benchmarks") if f"/{part}/" in nodeid), "main path")
+    return next((part for folder, part in FOLDERS.items() if f"/{folder}/" in nodeid), "main path")
 
 
 @pytest.fixture(scope="session")

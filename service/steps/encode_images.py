@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -58,6 +57,7 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
         "axis": job.catalogue.axis.digest,
         "encoder": encoder.version,
         "base": _chosen_base(job),
+        "placeholders": [job.settings.image.placeholder_things, _placed(job)],
     }
     target = job.folder.image / "vectors.arrow"
     step = Step(job.folder, "encode_images", inputs, (job.folder.images, target))
@@ -66,6 +66,11 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
         work.fill_bases(rows)
         return StepRecord("encode_images", step.key, {"encoded": work.encoded})
     return step.run(lambda: _Work(job, encoder, pictures).write())
+
+
+def _placed(job: Job) -> str:
+    """Digest of what decides whether a picture is a placeholder."""
+    return digest_of([job.catalogue.column(name) for name in ("group", "product_type", "seller", "title")])
 
 
 def missing_pictures(job: Job) -> list[PictureFile]:
@@ -119,41 +124,31 @@ class _Work:
     def base(self) -> Base:
         """The base: as named in the settings, as it lies in the work folder, else computed and kept there.
 
-        While there are no more pictures than the sample takes, the base is computed of all of them, anew when
-        there are others: their raw vectors are kept, so nothing is encoded for that, and a catalogue that came
-        to be night by night has the vectors of one read at once. Beyond that, the first base stays.
+        A catalogue of no more pictures than the sample takes keeps its vectors whole. A base of so few would
+        have to be computed anew whenever they change, for a catalogue that came to be night by night to be the
+        same as one read at once.
         """
         from image_retrieval.base import Base
 
         settings = self.job.settings.image
         if settings.base:
             return Base.open(Path(settings.base))
-        path = self._base_file()
+        if (
+            len(np.unique(self.digests)) <= settings.base_sample
+            or not 0 < settings.base_dimensions < self.encoder.dimensions
+        ):
+            return Base(self.encoder.dimensions)
+        wanted = digest_of(settings.base_dimensions, settings.base_sample, self.job.settings.run.seed)[:12]
+        path = self._shelf("raw").folder.with_name(f"base-{wanted}.npz")
         if path.is_file():
             return Base.open(path)
-        reduces = 0 < settings.base_dimensions < self.encoder.dimensions
-        sample = self._raw_sample() if reduces else np.zeros((0, self.encoder.dimensions), np.float32)
-        base = Base.fit(sample, settings.base_dimensions, self.job.settings.run.seed)
+        base = Base.fit(self._raw_sample(), settings.base_dimensions, self.job.settings.run.seed)
         base.save(path)
-        self._forget_others(path)
         return base
 
-    def _forget_others(self, kept: Path) -> None:
-        """Removes the bases of earlier pictures and what was reduced by them."""
-        from image_retrieval.base import Base
-
-        for path in kept.parent.glob(f"{kept.stem.partition('_of_')[0]}_of_*.npz"):
-            if path != kept:
-                shutil.rmtree(self._shelf(f"base-{Base.open(path).version}").folder, ignore_errors=True)
-                path.unlink()
-
-    def _base_file(self) -> Path:
-        settings = self.job.settings.image
-        wanted = digest_of(settings.base_dimensions, settings.base_sample, self.job.settings.run.seed)[:12]
-        distinct = np.unique(self.digests)
-        whole = len(distinct) <= settings.base_sample
-        sample = f"_of_{digest_of(distinct.astype(str).tolist())[:12]}" if whole else ""
-        return self._shelf("raw").folder.with_name(f"base-{wanted}{sample}.npz")
+    def _reduced(self) -> Shelf:
+        """The shelf of the vectors that the base gives."""
+        return self._shelf("raw" if self.base.matrix is None else f"base-{self.base.version}")
 
     def _raw_sample(self) -> NDArray[np.float32]:
         """Raw vectors of a sample of distinct pictures, the smallest digests: a fair draw, the same each time."""
@@ -168,8 +163,7 @@ class _Work:
 
     def fill_bases(self, rows: slice) -> None:
         """Puts the reduced vectors of all pictures within `rows` on their shelf."""
-        base = self.base
-        shelf, raw = self._shelf(f"base-{base.version}"), self._shelf("raw")
+        base, shelf, raw = self.base, self._reduced(), self._shelf("raw")
         for chunk in track(
             list(chunks_of_missing(shelf, self.digests, rows, self.job.settings.run.chunk)), "reducing pictures"
         ):
@@ -195,12 +189,12 @@ class _Work:
         return self.digests[np.concatenate([np.zeros(0, np.intp), *kept])], np.concatenate(values)
 
     def _decode(self, row: int) -> Image | None:
-        from image_retrieval.pictures import decode
+        from image_retrieval.pictures import decode, read_picture
 
         picture = self.found[row]
         assert picture.path is not None
         try:
-            return decode(picture.path.read_bytes(), picture.name, self.encoder.size)
+            return decode(read_picture(picture.path, picture.name), picture.name, self.encoder.size)
         except PictureError as problem:
             self.broken[bytes(self.digests[row])] = problem
             return None
@@ -208,10 +202,11 @@ class _Work:
     def write(self) -> Counts:
         """Fills the shelf, then writes the table of usable pictures, their vectors, and what was refused."""
         self.fill_bases(slice(None))
-        base, folder = self.base, self.job.folder
-        shelf = self._shelf(f"base-{base.version}")
-        usable = shelf.has(self.digests)
-        self._note_broken(np.flatnonzero(~usable))
+        base, folder, shelf = self.base, self.job.folder, self._reduced()
+        readable = shelf.has(self.digests)
+        self._note_broken(np.flatnonzero(~readable))
+        placeholders = self._placeholders(readable)
+        usable = readable & ~np.isin(self.digests, list(placeholders))
         rows = np.flatnonzero(usable).tolist()
         axis = Axis.of(self.found[row].id for row in rows)
         version = f"{self.encoder.version} base {base.version}"
@@ -219,7 +214,8 @@ class _Work:
         base.save(folder.image / "base.npz")
         write_parquet(folder.images, self._table(rows))
         refused = [picture.refusal(picture.problem) for picture in self.pictures if picture.problem]
-        refused += [self.found[r].refusal(self.broken[bytes(self.digests[r])]) for r in np.flatnonzero(~usable)]
+        problems = self.broken | placeholders
+        refused += [self.found[r].refusal(problems[bytes(self.digests[r])]) for r in np.flatnonzero(~usable).tolist()]
         keep_refusals(folder, "encode_images", refused)
         return {
             "encoder": version,
@@ -227,6 +223,7 @@ class _Work:
             "distinct": len(np.unique(self.digests[usable])),
             "encoded": self.encoded,
             "refused": len(refused),
+            "placeholders": len(placeholders),
         }
 
     def _note_broken(self, rows: NDArray[np.intp]) -> None:
@@ -234,6 +231,21 @@ class _Work:
         for row in rows.tolist():
             if bytes(self.digests[row]) not in self.broken:
                 self._decode(row)
+
+    def _placeholders(self, readable: NDArray[np.bool_]) -> dict[bytes, PictureError]:
+        """The contents that show none of the products they stand at, each with what tells so."""
+        from image_retrieval.placeholders import Products, Thresholds, find_placeholders
+
+        least, catalogue = self.job.settings.image.placeholder_things, self.job.catalogue
+        if not least:
+            return {}
+        distinct, contents = np.unique(self.digests[readable], return_inverse=True)
+        owners = np.array([picture.product_row for picture in self.found], np.int64)[readable]
+        groups, types, sellers = map(catalogue.codes, ("group", "product_type", "seller"))
+        products = Products(groups, types, sellers, catalogue.column("title"))
+        found = find_placeholders(contents, owners, products, Thresholds(least, 2 * least, 4 * least))
+        mend = "Give each product a photograph of its own; placeholder_things = 0 under [image] keeps such pictures"
+        return {bytes(distinct[one.content]): PictureError(f"a placeholder: {one.evidence}", mend) for one in found}
 
     def _table(self, rows: Sequence[int]) -> pa.Table:
         pictures = [self.found[row] for row in rows]

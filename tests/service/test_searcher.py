@@ -54,7 +54,7 @@ def test_by_several_products_none_of_which_is_found(finished):
 def test_a_products_own_picture_file_finds_the_product_first(finished):
     row = with_pictures(finished)[7]
     name = finished.catalogue.product(row).pictures[0]
-    found = Searcher(finished).similar(pictures=[finished.pictures / name], k=5)
+    found = Searcher(finished).similar(pictures=[finished.places.folder_of(row) / name], k=5)
     assert found[0].score == pytest.approx(1, abs=2e-3)
     same_file = [one.id for one in found if one.picture == name]
     assert finished.catalogue.axis[row] in same_file or len(same_file) == 5
