@@ -70,7 +70,7 @@ class ImageSettings(_Section):
     model: str = Field("hog", description="`hog`, `phash`, `onnx:FILE#OUTPUT`, `torchvision:NAME`")
     weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")
     base_dimensions: Natural = Field(640, description="frozen base: dimensions kept; 0 keeps all")
-    base_sample: Positive = Field(8192, description="pictures from which the base is computed; no more keep whole vectors")
+    base_sample: Positive = Field(8192, description="pictures from which the base is computed; fewer stay whole")
     base: str = Field("", description="file of a base to use, another run's image/base.npz; empty: computed")
     placeholder_things: Natural = Field(
         5, description="a picture at so many different things of several kinds is a placeholder; 0: none is"
