@@ -166,7 +166,13 @@ def _batches(path: Path, file: pq.ParquetFile, columns: list[str]) -> Iterator[p
     for number, group in enumerate(groups):
         long = max(1, group.total_byte_size // max(1, group.num_rows))
         rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // long))
-        yield from file.iter_batches(rows, row_groups=[number], columns=columns, use_threads=False)
+        came = 0
+        for batch in file.iter_batches(rows, row_groups=[number], columns=columns, use_threads=False):
+            came += batch.num_rows
+            yield batch
+        if came != group.num_rows:  # Arrow passes over pages whose type it doesn't know, without a word
+            what = f"{came:,} of the {group.num_rows:,} rows of its part {number + 1} can be read"
+            raise FeedError(f"{path}: {what}", "The file is damaged; write or fetch it again")
 
 
 def _rows(batch: pa.RecordBatch, fields: NamedFields) -> Iterator[dict[str, object]]:

@@ -450,10 +450,22 @@ def _xz() -> _Decompressor:
     return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY)
 
 
-def _zstd(file: io.RawIOBase) -> _Readable:
-    import pyarrow
+class _Zstd:
+    """A zstd stream through pyarrow, whose own `read` keeps its buffer for good where the data are broken."""
 
-    return pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
+    def __init__(self, file: io.RawIOBase) -> None:
+        import pyarrow
+
+        self._stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes, fewer at the end."""
+        content: bytes = self._stream.read_buffer(size).to_pybytes()
+        return content
+
+    def close(self) -> None:
+        """Closes the stream and the file beneath it."""
+        self._stream.close()
 
 
 def _zip(file: io.RawIOBase) -> _Readable:
@@ -486,5 +498,5 @@ _UNPACKERS: dict[str, Callable[[io.RawIOBase], _Readable]] = {
     "bzip2": partial(_Streams, bz2.BZ2Decompressor),
     "xz": partial(_Streams, _xz),
     "zip": _zip,
-    "zstd": _zstd,
+    "zstd": _Zstd,
 }
