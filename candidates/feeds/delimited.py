@@ -235,7 +235,7 @@ def _row(line: int, fields: list[str], width: int, key: int, encoding: str) -> R
             "Look for a tab, comma or line break inside a text without quotes, or for a row that was cut off",
         )
     text = "".join(fields)
-    if not text.isascii() and not _decoded(text):
+    if not text.isascii() and not encodable(text):
         return refused(line, identifier, f"bytes that are not {encoding}", "Save the feed as UTF-8")
     if "\0" in text:
         fields = [cell if place == key else cell.replace("\0", "") for place, cell in enumerate(fields)]
@@ -247,7 +247,8 @@ def _fits(fields: list[str], width: int) -> bool:
     return len(fields) == width or (len(fields) > width and not any(cell.strip() for cell in fields[width:]))
 
 
-def _decoded(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Whether a text consists of whole letters; bytes that did not decode stand in it as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

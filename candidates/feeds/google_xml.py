@@ -25,9 +25,9 @@ from xml.sax.saxutils import quoteattr
 
 from candidates.errors import FeedError, SettingsError
 from candidates.feeds.contract import Format, refused
-from candidates.feeds.delimited import plain_name
+from candidates.feeds.delimited import encodable, plain_name
 from candidates.feeds.markup import plain_text
-from candidates.feeds.named_fields import NamedFields, encodable, printable
+from candidates.feeds.named_fields import NamedFields, printable
 from candidates.feeds.source import Source
 from candidates.product import Product, Refusal
 from candidates.settings import FeedSettings

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from candidates.errors import FeedError
 from candidates.feeds.contract import Format, refused
-from candidates.feeds.delimited import shown_columns
-from candidates.feeds.named_fields import NamedFields, encodable, plainly_named
+from candidates.feeds.delimited import encodable, shown_columns
+from candidates.feeds.named_fields import NamedFields, plainly_named
 from candidates.feeds.source import Source
 from candidates.product import Product, Refusal
 from candidates.settings import FeedSettings

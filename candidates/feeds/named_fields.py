@@ -12,7 +12,7 @@ from pathlib import Path
 
 from candidates.errors import FeedError, SettingsError
 from candidates.feeds.contract import refused
-from candidates.feeds.delimited import SELLER_COLUMNS, missing_columns, plain_name, shown_columns, split
+from candidates.feeds.delimited import SELLER_COLUMNS, encodable, missing_columns, plain_name, shown_columns, split
 from candidates.product import ATTRIBUTES, Product, Refusal
 from candidates.settings import FeedSettings
 
@@ -186,15 +186,6 @@ def text_of(value: object, name: str) -> str:
 def printable(text: str, longest: int = 40) -> str:
     """As much of a feed's own text as belongs into a message."""
     return "".join(filter(str.isprintable, text[:longest]))
-
-
-def encodable(text: str) -> bool:
-    """Whether a text consists of whole letters; bytes that did not decode stand in it as lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def plainly_named(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:

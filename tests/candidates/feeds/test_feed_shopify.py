@@ -9,6 +9,7 @@ from candidates.feeds import read_feed, shopify
 from candidates.feeds.attribute_names import attribute_name
 from candidates.product import Merged, Product
 from candidates.settings import FeedSettings
+from tests.candidates.feeds.shop_csv import products, read_text
 
 OLD = (
     *("Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published"),
@@ -53,16 +54,6 @@ def write(folder, rows, delimiter=",", names=None, encoding="utf-8"):
 
 def read(folder, *rows, **chosen):
     return read_feed(write(folder, rows), FeedSettings(**chosen))
-
-
-def read_text(folder, text, **chosen):
-    path = folder / "feed.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_feed(path, FeedSettings(**chosen))
-
-
-def products(feed):
-    return [feed.catalogue.product(row) for row in range(len(feed.catalogue))]
 
 
 def told(feed):

@@ -7,6 +7,7 @@ from candidates.errors import FeedError, SettingsError
 from candidates.feeds import read_feed
 from candidates.product import Product
 from candidates.settings import FeedSettings
+from tests.candidates.feeds.shop_csv import products, read_text
 
 COLUMNS = (
     *("ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?", "Visibility in catalog"),
@@ -34,16 +35,6 @@ def write(folder, rows, delimiter=",", encoding="utf-8", columns=COLUMNS):
 
 def read(folder, *rows, **chosen):
     return read_feed(write(folder, rows), FeedSettings(**chosen))
-
-
-def read_text(folder, text, **chosen):
-    path = folder / "feed.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_feed(path, FeedSettings(**chosen))
-
-
-def products(feed):
-    return [feed.catalogue.product(row) for row in range(len(feed.catalogue))]
 
 
 def one(folder, **values):

@@ -9,22 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
-from misbehaving_server import PNG, a_picture, running
 
 from candidates.artifacts import digest_bytes
 from candidates.errors import PictureError, VariantsError
 from candidates.settings import FetchSettings
 from service.fetching.cache import Cache, Entry
 from service.fetching.fetch import Fetched, Fetcher, fetch_pictures
+from tests.service.fetching.misbehaving_server import PNG, a_picture
 
 DAY = 86_400.0
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def server():
-    with running() as state:
-        yield state
 
 
 def fetch_all(folder, urls, after_days=0.0, **limits):

@@ -5,26 +5,14 @@ import subprocess
 
 import pytest
 import urllib3.util.connection
-from misbehaving_server import PNG, folder_in_memory, running
 
 from candidates.errors import PictureError
 from candidates.settings import FetchSettings
 from service.fetching.fetch import Fetched, Fetcher
+from tests.service.fetching.misbehaving_server import PNG, running
 
 PUBLIC = "93.184.215.14"
 OTHER_PUBLIC = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
-
-
-@pytest.fixture
-def tmp_path():
-    with folder_in_memory() as folder:
-        yield folder
-
-
-@pytest.fixture
-def server():
-    with running() as state:
-        yield state
 
 
 @pytest.fixture

@@ -7,23 +7,11 @@ import zlib
 
 import pytest
 import urllib3.util.connection
-from misbehaving_server import PNG, a_picture, folder_in_memory, running
 
 from candidates.errors import PictureError
 from candidates.settings import FetchSettings
 from service.fetching.fetch import PATIENCE, Fetched, Fetcher
-
-
-@pytest.fixture
-def tmp_path():
-    with folder_in_memory() as folder:
-        yield folder
-
-
-@pytest.fixture
-def server():
-    with running() as state:
-        yield state
+from tests.service.fetching.misbehaving_server import PNG, a_picture, running
 
 
 def fetch_all(folder, urls, **limits):

@@ -3,12 +3,10 @@
 import random
 import time
 
-import pytest
-from misbehaving_server import a_picture, running
-
 from candidates.settings import FetchSettings
 from service.fetching.fetch import Fetched, Fetcher
 from service.fetching.politeness import Turns
+from tests.service.fetching.misbehaving_server import a_picture
 
 
 def turns_of(jobs, per_host=1, pause=0.0):
@@ -97,12 +95,6 @@ def test_in_any_course_of_events_no_job_is_lost_or_taken_twice():
                     done.append(job)
         assert sorted(done) == sorted(jobs)
         assert turns.rest(now) is None or turns.take(now + 9) is None
-
-
-@pytest.fixture
-def server():
-    with running() as state:
-        yield state
 
 
 def fetch_slow_ones(server, folder, hosts, **limits):
