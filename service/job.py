@@ -13,6 +13,7 @@ from typing import Any
 
 from candidates.artifacts import write_json
 from candidates.catalogue import Catalogue
+from candidates.errors import RunFolderError
 from candidates.feeds.several import FeedSource, feed_sources
 from candidates.qrels import Qrels
 from candidates.settings import Settings
@@ -51,6 +52,8 @@ class Job:
         """A run that is there, with the settings it was made with."""
         folder = RunFolder.existing(root)
         choices = json.loads(folder.choices.read_text("utf-8"))
+        if "feeds" not in choices:
+            raise RunFolderError(f"{root}: was made by an earlier version", "Make it anew with `variants run`")
         settings = Settings.check(choices["settings"], str(folder.choices))
         return cls(RunFolder(root, Path(choices["work"])), settings)
 

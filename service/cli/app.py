@@ -172,7 +172,7 @@ def handback(
 
     made = hand_back(Job.of(run_root(out)), format, file, groups, seller)
     console.print(
-        f"{made.groups:,} groups of {made.products:,} products, {made.rows:,} rows: {made.path}",
+        f"groups {made.groups:,}, products {made.products:,}, rows {made.rows:,}: {made.path}",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -1,11 +1,13 @@
 """A step is done once; a folder that is no run is left alone; two runs don't write to one folder."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from candidates.errors import RunFolderError
+from service.job import Job
 from service.run_folder import RunFolder, Step, locked
 
 
@@ -76,3 +78,11 @@ def test_a_second_process_is_kept_out_and_let_in_afterwards(tmp_path):
     let_in = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "another run is writing" in kept_out.stderr
     assert let_in.stdout == "in\n"
+
+
+def test_a_run_of_an_earlier_version_is_named_as_such(finished, tmp_path):
+    shutil.copytree(finished.folder.root, tmp_path / "out")
+    choices = tmp_path / "out" / "run.json"
+    choices.write_text(choices.read_text("utf-8").replace('"feeds"', '"feed"'), "utf-8")
+    with pytest.raises(RunFolderError, match="was made by an earlier version"):
+        Job.of(tmp_path / "out")
