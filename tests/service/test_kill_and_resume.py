@@ -6,5 +6,6 @@ from benchmarks.kill_and_resume import compare
 
 
 @pytest.mark.parametrize("seeds", [range(2, 5)])
+@pytest.mark.timeout(1200)  # nine runs in processes of their own, each of which loads torch
 def test_a_killed_run_resumes_to_identical_content(drawn, tmp_path, seeds):
     assert compare("exact", seeds, tmp_path, drawn.feed)
