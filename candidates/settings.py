@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from candidates.errors import SettingsError
 
-Strategy = Literal["hop", "text", "image", "union", "rrf", "weighted"]
+Strategy = Literal["hop", "text", "image", "union", "rrf", "weighted", "fused"]
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 
@@ -95,6 +95,27 @@ class MergeSettings(_Section):
     collapse_known: bool = Field(False, description="products of the query's own known group do not eat its budget")
 
 
+class FusedSettings(_Section):
+    """How the strategy `fused` makes one list of three, and asks it again."""
+
+    k: float = Field(10.0, gt=0, description="the k of 1 / (k + rank)")
+    image_weight: float = Field(2.0, ge=0, description="weight of the image list")
+    text_weight: float = Field(0.6, ge=0, description="weight of the text list")
+    lexical_weight: float = Field(0.6, ge=0, description="weight of the list by TF-IDF of letters")
+    hub_weight: float = Field(0.5, ge=0, description="share of a product's nearness to its ten best taken off")
+    seeds: Natural = Field(8, description="first products of the fused list whose fused lists are asked; 0: no hop")
+    seed_depth: Positive = Field(16, description="products taken of each of these lists")
+    own: Positive = Field(10, description="products of the own fused list that stand before what the hop brings")
+
+
+class LearnSettings(_Section):
+    """What was learned from known groups, and is used."""
+
+    model: str = Field("", description="folder of a learned model (`variants train`); empty: none")
+    dimensions: Positive = Field(192, description="dimensions of a learned space")
+    lexical_weight: float = Field(1.0, gt=0, description="weight of the lexical part beside the text model's vector")
+
+
 class EvaluationSettings(_Section):
     """How recall is measured against what is known."""
 
@@ -141,7 +162,9 @@ class Settings(_Section):
     fetch: FetchSettings = FetchSettings()
     text: TextSettings = TextSettings()
     image: ImageSettings = ImageSettings()
+    learn: LearnSettings = LearnSettings()
     merge: MergeSettings = MergeSettings()
+    fused: FusedSettings = FusedSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     run: RunSettings = RunSettings()
 

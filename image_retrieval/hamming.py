@@ -21,6 +21,7 @@ from candidates.filters import Filter
 from candidates.run import Run
 from candidates.vectors import Vectors, normalised
 from image_retrieval.lsh import Hyperplanes
+from image_retrieval.rotations import CODES
 
 FLAT_BELOW = 100_000
 """Up to so many codes every one is compared; more are parted into cells, of which a search visits some."""
@@ -75,6 +76,7 @@ class HammingIndex:
         select: Select | None = None,
         threads: int = 1,
         flat_below: int = FLAT_BELOW,
+        kind: str = "hyperplanes",
     ) -> HammingIndex:
         """Codes the vectors and, where there are more than `flat_below` codes, parts them into cells.
 
@@ -86,8 +88,9 @@ class HammingIndex:
             select: Which items meet a `Filter`; without it none can be given.
             threads: Threads of faiss.
             flat_below: Up to so many codes every one is compared.
+            kind: A key of `rotations.CODES`: `hyperplanes` or `rotations`.
         """
-        planes = Hyperplanes(vectors.dimensions, bits, seed)
+        planes = CODES[kind](vectors.dimensions, bits, seed)
         rows = np.flatnonzero(vectors.values.any(axis=1)).astype(np.int32)
         codes = planes.codes(vectors.values)
         codes = codes if len(rows) == len(codes) else codes[rows]
@@ -160,7 +163,7 @@ class HammingIndex:
             "format": _FORMAT,
             "version": self.version,
             "axis": self.items.digest,
-            "planes": {"dimensions": self.planes.dimensions, "bits": self.planes.bits, "seed": self.planes.seed},
+            "planes": _described(self.planes),
             "files": {name: digest_bytes(content) for name, content in parts.items()},
         }
         write_json(folder / "index.json", stamp)
@@ -187,7 +190,7 @@ class HammingIndex:
         codes, rows = (np.load(io.BytesIO(parts[name]), allow_pickle=False) for name in ("codes.npy", "rows.npy"))
         stored = parts.get("cells.faiss")
         cells = faiss.deserialize_index_binary(np.frombuffer(stored, np.uint8)) if stored else None
-        return cls(vectors, Hyperplanes(**stamp["planes"]), rows, codes, cells, shortlist, select, threads)
+        return cls(vectors, _planes(folder, stamp), rows, codes, cells, shortlist, select, threads)
 
 
 def _parted(codes: NDArray[np.uint8], seed: int, threads: int) -> Any:
@@ -257,6 +260,19 @@ def _stamp(folder: Path) -> dict[str, Any]:
     if not isinstance(stamp, dict) or stamp.get("format") != _FORMAT:
         raise RunFolderError(f"{path}: not an index of format {_FORMAT}", _MEND)
     return stamp
+
+
+def _described(planes: Hyperplanes) -> dict[str, Any]:
+    kind = next(name for name, made in CODES.items() if type(planes) is made)
+    return {"kind": kind, "dimensions": planes.dimensions, "bits": planes.bits, "seed": planes.seed}
+
+
+def _planes(folder: Path, stamp: dict[str, Any]) -> Hyperplanes:
+    described = dict(stamp["planes"])
+    kind = described.pop("kind", "hyperplanes")  # indexes from before there were two kinds name none
+    if kind not in CODES:
+        raise RunFolderError(f"{folder}: codes of an unknown kind {kind!r}", _MEND)
+    return CODES[kind](**described)
 
 
 def _checked(path: Path, digest: str) -> bytes:

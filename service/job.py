@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from candidates.artifacts import write_json
 from candidates.catalogue import Catalogue
@@ -19,6 +19,9 @@ from candidates.qrels import Qrels
 from candidates.settings import Settings
 from service.picture_files import PicturePlaces, read_fetched
 from service.run_folder import FORMAT, RunFolder
+
+if TYPE_CHECKING:
+    from service.learning.model import Model
 
 _PACKAGES = ("numpy", "pyarrow", "torch", "sentence-transformers", "nmslib", "faiss-cpu", "scikit-image", "onnxruntime")
 
@@ -77,6 +80,13 @@ class Job:
     def qrels(self) -> Qrels:
         """What the feed's own groups say about pairs."""
         return Qrels.from_catalogue(self.catalogue, groups_are_global=self.settings.feed.groups_are_global)
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The learned model of the settings; None where none is named."""
+        from service.learning.model import Model
+
+        return Model.open(Path(self.settings.learn.model)) if self.settings.learn.model else None
 
     @property
     def places(self) -> PicturePlaces:

@@ -123,7 +123,7 @@ def text_lookup(job: Job) -> Lookup:
     settings, select = job.settings.text, job.catalogue.select
     if settings.index == "tfidf":
         return TfidfLookup(product_texts(job.catalogue, settings), job.catalogue.axis, select)
-    vectors = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
+    vectors = Vectors.open(job.folder.text / _vectors(job), job.catalogue.axis)
     if settings.index == "exact":
         return TextLookup(vectors, ExactIndex(vectors, select))
     made_of = _made_of(job, "encode_text", settings.model_dump(include={"links", "build_effort"}))
@@ -140,7 +140,7 @@ def image_lookup(job: Job) -> ImageLookup:
 
     settings = job.settings.image
     axis, owners = image_owners(job)
-    vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
+    vectors = Vectors.open(job.folder.image / _vectors(job), axis)
     select = selecting_pictures(job, owners)
     if settings.index == "exact":
         return ImageLookup(vectors, ExactIndex(vectors, select), owners)
@@ -159,8 +159,26 @@ def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[n
     return lambda where: job.catalogue.select(where)[owners.rows]
 
 
+def lexical_lookup(job: Job) -> TfidfLookup:
+    """Neighbours by the spelling of product texts, colours left out: the third list of the strategy `fused`."""
+    from text_retrieval.lexical import lexical_texts
+
+    settings = job.settings.text.model_copy(update={"leave_out": ("colour",)})
+    return TfidfLookup(lexical_texts(job.catalogue, settings), job.catalogue.axis, job.catalogue.select)
+
+
+def _vectors(job: Job) -> str:
+    """The file of vectors that are searched: as encoded, or in the spaces of a learned model."""
+    return "projected.arrow" if job.settings.learn.model else "vectors.arrow"
+
+
+def vectors_key(job: Job, step: str) -> str:
+    """Names the vectors that are searched, by the step that encoded them and by the model they went through."""
+    return digest_of(job.folder.require(step).key, job.model.version if job.model else "")
+
+
 def _made_of(job: Job, step: str, options: dict[str, object]) -> str:
-    return digest_of(job.folder.require(step).key, options)[:12]
+    return digest_of(vectors_key(job, step), options)[:12]
 
 
 def drop_others(folder: Path, pattern: str, keep: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from candidates.artifacts import digest_of, write_json
@@ -22,8 +23,9 @@ from service.steps.evaluate import evaluate
 from service.steps.expand import expand
 from service.steps.fetch_pictures import fetch_pictures
 from service.steps.ingest import ingest
+from service.steps.project import project
 from service.steps.report import report
-from service.steps.retrieve import retrieve_images, retrieve_text
+from service.steps.retrieve import retrieve_images, retrieve_lexical, retrieve_text
 from service.store import Store
 
 log = logging.getLogger("variants")
@@ -33,7 +35,9 @@ STEPS: dict[str, Callable[[Job], StepRecord]] = {
     "fetch_pictures": fetch_pictures,
     "encode_text": encode_text,
     "encode_images": encode_images,
+    "project": project,
     "retrieve_text": retrieve_text,
+    "retrieve_lexical": retrieve_lexical,
     "retrieve_images": retrieve_images,
     "expand": expand,
     "evaluate": evaluate,
@@ -46,6 +50,16 @@ def run(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> Job
     """Runs every step into the folder `out`; what is done already is not done again."""
     with locked(out):
         return _steps(Job.start(out, feed, settings))
+
+
+@contextmanager
+def encode(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> Iterator[Job]:
+    """Runs the steps up to the vectors into the folder `out`, which stays locked within the block."""
+    with locked(out):
+        job = Job.start(out, feed, settings)
+        for step in (ingest, fetch_pictures, encode_text, encode_images):
+            _say(step, job)
+        yield job
 
 
 def run_into_store(feed: Path | Sequence[FeedSource], store: Store, settings: Settings) -> Job:

@@ -98,7 +98,8 @@ class Searcher:
         encoder = encoder_for(self.job.settings.image, self.job.threads)
         base = Base.open(self.job.folder.image / "base.npz")
         images = [decode(read_picture(path, str(path)), str(path), encoder.size) for path in pictures]
-        return base.apply(encoder.encode(images)).astype(np.float32)
+        vectors = base.apply(encoder.encode(images)).astype(np.float32)
+        return self.job.model.image.map_block(vectors) if self.job.model else vectors
 
     def _found(self, run: Run, own: set[int], k: int) -> list[Found]:
         catalogue = self.job.catalogue

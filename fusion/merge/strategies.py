@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from candidates.provenance import Candidates
 from candidates.run import Part, Run
-from candidates.settings import MergeSettings
+from candidates.settings import FusedSettings, MergeSettings
 from fusion.merge.fused import reciprocal_rank, union, weighted
+from fusion.merge.fused_hop import hop_fused
 from fusion.merge.hop import expand, own_rows
+from fusion.merge.hubs import correct_hubs, nearness
 from fusion.merge.limits import cap_hubs, cut
+from fusion.merge.reciprocal import Kind, Ranking, fuse
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +28,16 @@ class Lists:
         image: Image lists of every product.
         groups: int32 (n,): known groups whose members do not eat their sibling's budget, or None.
         threads: Threads to use.
+        fused: Fused lists of every product, for the strategy `fused`.
+        hop: How that strategy asks them again.
     """
 
     text: Run
     image: Run
     groups: NDArray[np.int32] | None = None
     threads: int = 1
+    fused: Candidates | None = None
+    hop: FusedSettings = field(default_factory=FusedSettings)
 
     @property
     def own_image(self) -> Run:
@@ -70,6 +77,39 @@ def _weighted(lists: Lists, settings: MergeSettings) -> Candidates:
     return weighted(lists.text, lists.own_image, threads=lists.threads, **weights)
 
 
+def _fused(lists: Lists, settings: MergeSettings) -> Candidates:
+    assert lists.fused is not None, "the strategy `fused` needs fused lists"
+    own, hop = lists.fused.take(own_rows(lists.text)), lists.hop
+    if not hop.seeds:
+        return own
+    return hop_fused(own, lists.fused, hop.seeds, hop.seed_depth, hop.own, rest=True, threads=lists.threads)
+
+
+def fuse_lists(
+    text: Run, lexical: Run, image: Run, settings: FusedSettings, depth: int, threads: int = 1
+) -> Candidates:
+    """The fused list of every product: hubs step back in each list, then ranks are fused.
+
+    Args:
+        text: Text lists of every product.
+        lexical: Lists of every product by the letters of its text.
+        image: Image lists of every product.
+        settings: Weights.
+        depth: Length of the fused lists; the lists that come in should be `hubs.depth_for` as deep.
+        threads: Threads to use.
+    """
+
+    def ranking(run: Run, kind: Kind, weight: float) -> Ranking:
+        return Ranking(correct_hubs(run, nearness(run), weight=settings.hub_weight), kind, weight)
+
+    rankings = [
+        ranking(image, "image", settings.image_weight),
+        ranking(text, "text", settings.text_weight),
+        ranking(lexical, "text", settings.lexical_weight),
+    ]
+    return fuse(rankings, k=settings.k, depth=depth, threads=threads)
+
+
 STRATEGIES: dict[str, Callable[[Lists, MergeSettings], Candidates]] = {
     "hop": _hop,
     "text": _text,
@@ -77,6 +117,7 @@ STRATEGIES: dict[str, Callable[[Lists, MergeSettings], Candidates]] = {
     "union": _union,
     "rrf": _rrf,
     "weighted": _weighted,
+    "fused": _fused,
 }
 
 
@@ -113,5 +154,5 @@ def merge(lists: Lists, settings: MergeSettings) -> Candidates:
     own = own_rows(lists.text)
     depth = settings.n if settings.strategy == "hop" else max(settings.n, budget(settings))
     text = cut(lists.text, depth, lists.groups, own)
-    made = STRATEGIES[settings.strategy](Lists(text, lists.image, lists.groups, lists.threads), settings)
+    made = STRATEGIES[settings.strategy](replace(lists, text=text), settings)
     return cut(made, budget(settings), lists.groups, own) if budget(settings) else made

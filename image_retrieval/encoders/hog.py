@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from candidates.vectors import normalised
 from image_retrieval.encoders.batches import each
+from image_retrieval.encoders.foreground import SUBJECT, subject_of
 from image_retrieval.pictures import padded
 
 if TYPE_CHECKING:
@@ -40,8 +41,30 @@ class HogEncoder:
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
         """Encodes pictures: float32 (len(batch), 2772), rows at length one (or zero)."""
-        rows = each(_hog, batch, self.threads)
-        return normalised(np.stack(rows)) if rows else np.zeros((0, self.dimensions), np.float32)
+        return _rows(each(_hog, batch, self.threads))
+
+
+@dataclass(frozen=True)
+class HogCropEncoder:
+    """The same of the subject's bounding box: what a garment looks like, wherever in the picture it lies.
+
+    Attributes:
+        threads: Pictures encoded at once.
+    """
+
+    threads: int = 1
+
+    version: ClassVar[str] = f"hog-crop:{SUBJECT}:{HogEncoder.version}"
+    size: ClassVar[tuple[int, int]] = HogEncoder.size
+    dimensions: ClassVar[int] = HogEncoder.dimensions
+
+    def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
+        """Encodes pictures: float32 (len(batch), 2772), rows at length one (or zero)."""
+        return _rows(each(lambda image: _hog(image.crop(subject_of(image).box)), batch, self.threads))
+
+
+def _rows(histograms: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return normalised(np.stack(histograms)) if histograms else np.zeros((0, HogEncoder.dimensions), np.float32)
 
 
 def _hog(image: Image) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from candidates.errors import ModelMissing, SettingsError
 from candidates.vectors import normalised
 from image_retrieval.encoders.batches import each, network_input
+from image_retrieval.encoders.grid import Grid, flattened, split_grid
 from image_retrieval.encoders.weights import digest_file, weights_file
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 @dataclass(frozen=True, eq=False)
 class OnnxEncoder:
-    """One output of an ONNX network, flattened.
+    """One output of an ONNX network, flattened, or averaged to a grid first.
 
     Pictures go in as the network's one input: NCHW, RGB, on a white box of the network's own size (224×224
     where it leaves that open), bicubic, scaled by ImageNet's mean and deviation.
@@ -34,6 +35,7 @@ class OnnxEncoder:
         dimensions: Length of the flattened output.
         size: Width and height of the input.
         output: Name of the output taken.
+        grid: Places to which the output is averaged; None: it is taken as it is.
         session: onnxruntime's session, on one thread.
         threads: Pictures that run at once.
     """
@@ -42,6 +44,7 @@ class OnnxEncoder:
     dimensions: int
     size: tuple[int, int]
     output: str
+    grid: Grid | None
     session: Any = field(repr=False)
     threads: int = 1
 
@@ -49,17 +52,25 @@ class OnnxEncoder:
     def open(cls, file: Path, output: str, threads: int) -> OnnxEncoder:
         """Opens a network.
 
+        Args:
+            file: The network.
+            output: Name of its output, as `grid7`; with `@7x7` (width, height) it is averaged to so many places.
+            threads: Pictures that run at once.
+
         Raises:
             ModelMissing: There is no such file, or it is no ONNX network.
-            SettingsError: The network has no such output (those it has are listed), or takes no pictures.
+            SettingsError: The network has no such output (those it has are listed), its output is no map that a
+                grid fits, or it takes no pictures.
         """
         session = _session(file)
+        output, grid = split_grid(output)
         names = [one.name for one in session.get_outputs()]
         if output not in names:
             raise SettingsError(f"{file.name} has no output {output!r}", f"Write onnx:FILE#{' or #'.join(names)}")
         width, height = _input_size(file, session)
-        version = f"onnx:{file.name}#{output}:{digest_file(file)}:{width}x{height}:white:imagenet:1"
-        encoder = cls(version, 0, (width, height), output, session, threads)
+        taken = f"{output}@{grid}" if grid else output
+        version = f"onnx:{file.name}#{taken}:{digest_file(file)}:{width}x{height}:white:imagenet:1"
+        encoder = cls(version, 0, (width, height), output, grid, session, threads)
         # Shapes may be left open, so the length of the output is known by trying.
         blank = np.zeros((1, 3, height, width), np.float32)
         return replace(encoder, dimensions=encoder._forward(blank).shape[1])
@@ -85,7 +96,7 @@ class OnnxEncoder:
         blanks = np.zeros((max(0, self._entry_batch - len(pixels)), *pixels.shape[1:]), np.float32)
         filled = np.concatenate([pixels, blanks]).astype(_TYPES[entry.type], copy=False)
         values: NDArray[np.floating] = self.session.run([self.output], {entry.name: filled})[0]
-        return values[: len(pixels)].reshape(len(pixels), -1).astype(np.float32)
+        return flattened(values[: len(pixels)], self.grid, f"the output {self.output!r}")
 
 
 def _session(file: Path) -> Any:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from PIL.Image import Image
 
 from candidates.contracts import Encoder
 from candidates.errors import SettingsError
 from candidates.settings import ImageSettings
-from image_retrieval.encoders.hog import HogEncoder
+from image_retrieval.encoders.gradients import GradientsEncoder
+from image_retrieval.encoders.grid import split_grid
+from image_retrieval.encoders.hog import HogCropEncoder, HogEncoder
+from image_retrieval.encoders.mask import MaskEncoder
 from image_retrieval.encoders.onnx import OnnxEncoder
 from image_retrieval.encoders.phash import PhashEncoder
 from image_retrieval.encoders.torchvision import ARCHITECTURES, TorchvisionEncoder
@@ -26,6 +29,10 @@ class ImageEncoder(Encoder[Image], Protocol):
         ...
 
 
+Maker: TypeAlias = Callable[[str, ImageSettings, int], ImageEncoder]
+"""Makes an encoder of what stands after the colon, the settings and the number of threads."""
+
+
 def encoder_for(settings: ImageSettings, threads: int) -> ImageEncoder:
     """The encoder that `image.model` names.
 
@@ -35,23 +42,19 @@ def encoder_for(settings: ImageSettings, threads: int) -> ImageEncoder:
     """
     kind, _, rest = settings.model.partition(":")
     if kind not in _MAKERS:
-        raise SettingsError(f"image.model: no encoder {settings.model!r}", f"There are: {', '.join(_FORMS)}")
+        raise SettingsError(f"image.model: no encoder {settings.model!r}", f"There are: {_FORMS}")
     return _MAKERS[kind](rest, settings, threads)
 
 
-def _hog(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
-    _bare("hog", rest)
-    return HogEncoder(threads)
+def _bare(name: str, kind: Callable[[int], ImageEncoder]) -> Maker:
+    """The maker of an encoder that has no weights, and so nothing after its name."""
 
+    def make(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
+        if rest:
+            raise SettingsError(f"image.model: {name} takes nothing after its name, not {rest!r}", f"Write {name}")
+        return kind(threads)
 
-def _phash(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
-    _bare("phash", rest)
-    return PhashEncoder(threads)
-
-
-def _bare(name: str, rest: str) -> None:
-    if rest:
-        raise SettingsError(f"image.model: {name} takes nothing after its name, not {rest!r}", f"Write {name}")
+    return make
 
 
 def _onnx(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
@@ -62,16 +65,29 @@ def _onnx(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
 
 
 def _torchvision(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
-    if rest not in ARCHITECTURES:
-        raise SettingsError(f"image.model: no torchvision network {rest!r}", f"There are: {', '.join(ARCHITECTURES)}")
+    name, _, layer = split_grid(rest)[0].partition("#")
+    if name not in ARCHITECTURES:
+        raise SettingsError(f"image.model: no torchvision network {name!r}", f"There are: {', '.join(ARCHITECTURES)}")
+    if not layer and rest != name:
+        raise SettingsError(f"image.model: {settings.model!r} names no layer", "Write torchvision:NAME#LAYER@7x7")
     return TorchvisionEncoder.open(rest, settings.weights, threads)
 
 
-_MAKERS: dict[str, Callable[[str, ImageSettings, int], ImageEncoder]] = {
-    "hog": _hog,
-    "phash": _phash,
+_BARE: dict[str, Callable[[int], ImageEncoder]] = {
+    "gradients": GradientsEncoder,
+    "hog": HogEncoder,
+    "hog-crop": HogCropEncoder,
+    "mask": MaskEncoder,
+    "phash": PhashEncoder,
+}
+
+_MAKERS: dict[str, Maker] = {
+    **{name: _bare(name, kind) for name, kind in _BARE.items()},
     "onnx": _onnx,
     "torchvision": _torchvision,
 }
 
-_FORMS = ("hog", "phash", "onnx:FILE#OUTPUT", *(f"torchvision:{name}" for name in ARCHITECTURES))
+_FORMS = (
+    f"{', '.join(_BARE)}, onnx:FILE#OUTPUT, torchvision:NAME; OUTPUT@7x7 and NAME#LAYER@7x7 average a layer to a grid "
+    f"(NAME: {', '.join(ARCHITECTURES)})"
+)

@@ -1,18 +1,21 @@
-"""The paper's networks: torchvision's ImageNet classifiers without their last layer."""
+"""torchvision's ImageNet classifiers without their last layer, as in the paper, or cut at any layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.errors import ModelMissing
+from candidates.errors import ModelMissing, SettingsError
 from candidates.vectors import normalised
 from image_retrieval.encoders.batches import network_input
+from image_retrieval.encoders.grid import Grid, flattened, split_grid
 from image_retrieval.encoders.weights import digest_file, weights_file
 
 if TYPE_CHECKING:
@@ -46,53 +49,67 @@ ARCHITECTURES = {
     ),
     "resnet50": Architecture(224, 2048, "fc", "ResNet50_Weights"),
     "efficientnet_b4": Architecture(380, 1792, "classifier", "EfficientNet_B4_Weights"),
+    "mobilenet_v2": Architecture(224, 1280, "classifier", "MobileNet_V2_Weights"),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class TorchvisionEncoder:
-    """The layer before the classification: VGG16's last but one fully connected layer, else the pooled features.
+    """The layer before the classification (VGG16's last but one fully connected layer, else the pooled features).
 
-    Pictures go in on a white square of the network's size, bicubic, scaled by ImageNet's mean and deviation.
+    Or any other layer, flattened, or averaged to a grid first. Pictures go in on a white square of the network's
+    size, bicubic, scaled by ImageNet's mean and deviation.
 
     Attributes:
-        version: Network, digest of its weights, and how pictures go in.
+        version: Network and layer, digest of its weights, and how pictures go in.
         dimensions: Length of the layer.
         size: Width and height of the input.
-        network: The torch module, headless.
+        network: The torch module, cut.
+        layer: Name of the layer taken; empty: the one before the classification.
+        grid: Places to which the layer is averaged; None: it is taken as it is.
+        threads: Pictures that run at once, each on one thread of torch.
     """
 
     version: str
     dimensions: int
     size: tuple[int, int]
     network: Any = field(repr=False)
+    layer: str = ""
+    grid: Grid | None = None
+    threads: int = 1
 
     @classmethod
     def open(cls, name: str, weights: str, threads: int) -> TorchvisionEncoder:
         """Opens one of `ARCHITECTURES`.
 
         Args:
-            name: Its name.
+            name: Its name; with `#LAYER` it is cut there, and with `@7x7` (width, height) the layer is averaged to
+                so many places. Layers are named as torchvision's feature extraction names them, `features.13`.
             weights: File of a state dictionary; empty: torchvision's hub (its cache first, then the network).
-            threads: Threads of torch, for the whole process.
+            threads: Pictures that run at once.
 
         Raises:
             ModelMissing: The weights are not there, can't be fetched, or belong to another network.
+            SettingsError: The network has no such layer, or the layer is no map that a grid fits.
         """
-        kind = ARCHITECTURES[name]
+        cut, grid = split_grid(name)
+        architecture, _, layer = cut.partition("#")
+        kind = ARCHITECTURES[architecture]
         state, stamp = _from_file(weights) if weights else _from_hub(kind)
-        network = build(name)
+        network = build(architecture)
         try:
             network.load_state_dict(state, assign=True)
         except (RuntimeError, AttributeError, TypeError) as error:
             # torch lists every key that is missing; the first line says what was loaded where.
             reason = str(error).splitlines()[0]
             raise ModelMissing(
-                f"{weights or stamp} holds no weights of {name} ({reason})", f"Save the state_dict of {name} to it"
+                f"{weights or stamp} holds no weights of {architecture} ({reason})",
+                f"Save the state_dict of {architecture} to it",
             ) from error
-        _use_threads(threads)
+        network = cut_at(network, layer) if layer else headless(network, architecture)
         version = f"torchvision:{name}:{stamp}:{kind.side}x{kind.side}:white:imagenet:1"
-        return cls(version, kind.dimensions, (kind.side, kind.side), headless(network, name))
+        encoder = cls(version, kind.dimensions, (kind.side, kind.side), network, layer, grid, threads)
+        return replace(encoder, dimensions=encoder._length()) if layer else encoder
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
         """Encodes pictures: float32 (len(batch), dimensions), rows at length one."""
@@ -100,10 +117,27 @@ class TorchvisionEncoder:
 
         if not batch:
             return np.zeros((0, self.dimensions), np.float32)
+        # One picture at a time stays within the processor's cache, and several threads on one picture mostly wait
+        # for each other. torch's number of threads is each thread's own, so that nobody else's is changed.
+        with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            rows = list(pool.map(lambda image: self._forward(network_input([image], *self.size)), batch))
+        return normalised(np.concatenate(rows))
+
+    def _length(self) -> int:
+        width, height = self.size
+        return int(self._forward(np.zeros((1, 3, height, width), np.float32)).shape[1])
+
+    def _forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        import torch
+
         with torch.inference_mode():
-            # One picture at a time stays within the processor's cache, which takes less time than many together.
-            rows = [self.network(torch.from_numpy(network_input([image], *self.size))) for image in batch]
-            return normalised(torch.cat(rows).numpy())
+            values = self.network(torch.from_numpy(pixels))
+        maps = values[self.layer] if self.layer else values
+        if not isinstance(maps, torch.Tensor) or maps.ndim < 2:
+            raise SettingsError(
+                f"the layer {self.layer!r} gives no numbers for pictures", "Name a layer of the network"
+            )
+        return flattened(maps.numpy(), self.grid, f"the layer {self.layer!r}")
 
 
 def build(name: str) -> Any:
@@ -125,10 +159,26 @@ def headless(network: Any, name: str) -> Any:
     return network
 
 
-def _use_threads(threads: int) -> None:
-    import torch
+def cut_at(network: Any, layer: str) -> Any:
+    """The network up to a layer, as a module that gives a dictionary with the layer's output.
 
-    torch.set_num_threads(threads)
+    Raises:
+        SettingsError: There is no such layer; those of the most similar names are listed.
+    """
+    from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+    _, nodes = get_graph_node_names(network, suppress_diff_warning=True)
+    # A layer may be named by any of the modules that it lies in: features.13 holds features.13.conv.3.
+    names = list(dict.fromkeys(name for node in nodes for name in _enclosing(node)))
+    if layer not in names:
+        near = get_close_matches(layer, names, 6, 0)
+        raise SettingsError(f"image.model: the network has no layer {layer!r}", f"Such as: {', '.join(near)}")
+    return create_feature_extractor(network, [layer], suppress_diff_warning=True)
+
+
+def _enclosing(node: str) -> list[str]:
+    parts = node.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _from_file(weights: str) -> tuple[Any, str]:

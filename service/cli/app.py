@@ -36,6 +36,7 @@ SellerColumn = Annotated[str | None, typer.Option(help="Column that names the se
 StoreView = Annotated[str | None, typer.Option(help="Magento: the store view whose texts are used.")]
 QualifyIds = Annotated[bool | None, typer.Option(help="Ids become SELLER:ID, for sellers who use the same ids.")]
 Columns = Annotated[list[str] | None, typer.Option("--map", help="Own column name: title=naam. Repeatable.")]
+GroupsAreGlobal = Annotated[bool | None, typer.Option(help="Groups hold across sellers.")]
 Offline = Annotated[bool | None, typer.Option(help="Fetch no pictures; those fetched before serve.")]
 Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its generation in force).")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file; see `variants settings`.")]
@@ -108,12 +109,13 @@ def run(
     budget: Annotated[int | None, typer.Option(help="Cut every list of candidates here.")] = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help="hog, phash, onnx:FILE#OUTPUT or torchvision:NAME.")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder of a learned model, see `variants train`.")] = None,
     format: Format = None,
     columns: Columns = None,
     seller_column: SellerColumn = None,
     store_view: StoreView = None,
     qualify_ids: QualifyIds = None,
-    groups_are_global: Annotated[bool | None, typer.Option(help="Groups hold across sellers.")] = None,
+    groups_are_global: GroupsAreGlobal = None,
     offline: Offline = None,
 ) -> None:
     """Feeds in, candidates, recall curve and report out. Run again, it goes on where it stopped."""
@@ -130,11 +132,43 @@ def run(
         "fetch": {"offline": offline},
         "text": {"model": text_model},
         "image": {"model": image_model},
-        "merge": {"strategy": strategy, "n": n, "k": k, "budget": budget},
+        "learn": {"model": model and str(Path(model).resolve())},
+        "merge": {"strategy": strategy or (model and "fused"), "n": n, "k": k, "budget": budget},
     }
     made, feeds = chosen(settings, sections), sources(feed)
     job = run_into_store(feeds, Store(store), made) if store else run_pipeline(feeds, out or Path("variants-out"), made)
     show_run(console, job)
+
+
+@app.command()
+def train(
+    feed: Feeds,
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    run: Annotated[Path | None, typer.Option(help="Run folder for vectors, kept (default: OUT with -run).")] = None,
+    settings: SettingsFile = None,
+    text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
+    image_model: Annotated[str | None, typer.Option(help="hog, phash, onnx:FILE#OUTPUT or torchvision:NAME.")] = None,
+    format: Format = None,
+    columns: Columns = None,
+    seller_column: SellerColumn = None,
+    groups_are_global: GroupsAreGlobal = None,
+    offline: Offline = None,
+) -> None:
+    """Learns from feeds with known groups in which spaces variants lie close; says how well on groups held out."""
+    from service.cli.show import show_figures
+    from service.learning.train import train as learn
+    from service.pipeline import encode
+
+    sections: dict[str, dict[str, Any]] = {
+        "feed": feed_words(format, columns, seller_column, None, None) | {"groups_are_global": groups_are_global},
+        "fetch": {"offline": offline},
+        "text": {"model": text_model},
+        "image": {"model": image_model},
+    }
+    with encode(sources(feed), run or out.with_name(f"{out.name}-run"), chosen(settings, sections)) as job:
+        _, figures = learn(job, out)
+    show_figures(console, figures)
+    console.print(f"model: {out}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +16,9 @@ from service.job import Job
 from service.preview import Preview
 from service.run_folder import StepRecord
 from service.searcher import Found
+
+if TYPE_CHECKING:
+    from service.learning.train import Figure
 
 _SHOWN = 5
 """Ids named as examples."""
@@ -83,6 +87,19 @@ def show_curve(console: Console, job: Job) -> None:
         measured = (f"{point.candidates_per_product:,.1f}", f"{point.share:.1%}", f"{point.recall:.3f}")
         span, mark = f"{point.low:.3f}–{point.high:.3f}", "yes" if point in best else ""
         table.add_row(point.strategy, *parameters, *measured, span, mark)
+    console.print(table, highlight=False)
+
+
+def show_figures(console: Console, figures: Sequence[Figure]) -> None:
+    """Recall on groups held out, as a table."""
+    if not figures:
+        console.print("fewer than two groups are known: the spaces are learned without any, and nothing is measured")
+        return
+    depths = sorted({one.k for one in figures})
+    table = Table("list", *(f"recall@{k} (95 %)" for k in depths), box=None)
+    for name in dict.fromkeys(one.list for one in figures):
+        found = {one.k: one.recall for one in figures if one.list == name}
+        table.add_row(name, *(f"{found[k].mean:.3f} ({found[k].low:.3f}–{found[k].high:.3f})" for k in depths))
     console.print(table, highlight=False)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from candidates import schema
 from candidates.artifacts import digest_file, digest_of, write_parquet
 from candidates.axis import Axis
-from candidates.errors import PictureError, SettingsError
+from candidates.errors import PictureError, SettingsError, VersionMismatch
 from candidates.vectors import Vectors
 from service.job import Job
 from service.picture_files import PictureFile, digests_of, list_pictures, read_stamps
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from image_retrieval.base import Base
     from image_retrieval.encoders.registry import ImageEncoder
+    from service.learning.model import Model
 
 _STAMPS = Path("image/stamps.parquet")
 """Within the work folder: which files were read before."""
@@ -51,6 +52,8 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
     from image_retrieval.encoders import encoder_for
 
     encoder = encoder_for(job.settings.image, job.threads)
+    if job.model:
+        _require_same(encoder, job.model)
     pictures = list_pictures(job.catalogue, job.places)
     inputs = {
         "pictures": digest_of([(picture.id, picture.name, picture.stamp) for picture in pictures]),
@@ -73,6 +76,19 @@ def _placed(job: Job) -> str:
     return digest_of([job.catalogue.column(name) for name in ("group", "product_type", "seller", "title")])
 
 
+def _require_same(encoder: ImageEncoder, model: Model) -> None:
+    if model.image.made_for != _version(encoder, model.base):
+        raise VersionMismatch(
+            f"image.model: pictures would be encoded by {encoder.version!r}, but the model in learn.model was learned "
+            f"for {model.image.made_for!r}",
+            "Name the same --image-model as when it was learned, or learn again",
+        )
+
+
+def _version(encoder: ImageEncoder, base: Base) -> str:
+    return f"{encoder.version} base {base.version}"
+
+
 def missing_pictures(job: Job) -> list[PictureFile]:
     """The picture files that have no vector yet; files not read before count as such, each path once."""
     from image_retrieval.encoders import encoder_for
@@ -89,6 +105,8 @@ def missing_pictures(job: Job) -> list[PictureFile]:
 
 def _chosen_base(job: Job) -> list[object]:
     settings = job.settings.image
+    if job.model:
+        return [job.model.base.version]
     if not settings.base:
         return [settings.base_dimensions, settings.base_sample, job.settings.run.seed]
     try:
@@ -131,6 +149,8 @@ class _Work:
         from image_retrieval.base import Base
 
         settings = self.job.settings.image
+        if self.job.model:
+            return self.job.model.base
         if settings.base:
             return Base.open(Path(settings.base))
         if (
@@ -209,7 +229,7 @@ class _Work:
         usable = readable & ~np.isin(self.digests, list(placeholders))
         rows = np.flatnonzero(usable).tolist()
         axis = Axis.of(self.found[row].id for row in rows)
-        version = f"{self.encoder.version} base {base.version}"
+        version = _version(self.encoder, base)
         Vectors(axis, shelf.gather(self.digests[usable], base.dimensions), version).save(folder.image / "vectors.arrow")
         base.save(folder.image / "base.npz")
         write_parquet(folder.images, self._table(rows))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from candidates.provenance import Candidates
 from candidates.run import Run
-from fusion.merge.strategies import Lists, cap, merge
+from fusion.merge.strategies import Lists, budget, cap, fuse_lists, merge
 from service.candidate_files import is_made_of, part_path, write_part
 from service.job import Job
 from service.progress import track
@@ -27,14 +31,17 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
         "text": folder.require("retrieve_text").key,
         "images": folder.require("retrieve_images").key,
         "groups": job.qrels.groups.tolist() if settings.collapse_known else None,
+        "lexical": folder.require("retrieve_lexical").key,
         "settings": settings.model_dump(mode="json"),
+        "fused": job.settings.fused.model_dump(mode="json"),
         "part": job.settings.run.part,
     }
     step = Step(folder, "expand", inputs, (folder.candidates,))
 
     def work(within: slice = slice(None)) -> Counts:
         text, image, hubs = cap(neighbours_run(job, "text"), neighbours_run(job, "image"), settings)
-        made = [_part(job, text, image, start, step.key) for start in track(_starts(job, within), "candidates")]
+        lists = Lists(text, image, _groups(job), job.threads, _fused(job, text, image), job.settings.fused)
+        made = [_part(job, lists, start, step.key) for start in track(_starts(job, within), "candidates")]
         return {"strategy": settings.strategy, "candidates": sum(made), "cut_by_hub_cap": hubs}
 
     if rows is not None:
@@ -60,14 +67,25 @@ def _starts(job: Job, rows: slice) -> range:
     return range(start - start % job.settings.run.part, stop, job.settings.run.part)
 
 
-def _part(job: Job, text: Run, image: Run, start: int, key: str) -> int:
+def _groups(job: Job) -> NDArray[np.int32] | None:
+    return job.qrels.groups if job.settings.merge.collapse_known else None
+
+
+def _fused(job: Job, text: Run, image: Run) -> Candidates | None:
+    """Fused lists of every product, for the strategy that asks them again."""
+    if job.settings.merge.strategy != "fused":
+        return None
+    depth = max(budget(job.settings.merge), job.settings.fused.own, job.settings.fused.seed_depth)
+    return fuse_lists(text, neighbours_run(job, "lexical"), image, job.settings.fused, depth, job.threads)
+
+
+def _part(job: Job, every: Lists, start: int, key: str) -> int:
     """Writes one part unless it is there; returns how many candidates it holds."""
     path = _path(job, start)
     if not is_made_of(path, key):
         axis = job.catalogue.axis
         rows = axis.rows[start : start + job.settings.run.part]
-        groups = job.qrels.groups if job.settings.merge.collapse_known else None
-        lists = text if len(rows) == len(axis) else text.take(rows)
-        made = merge(Lists(lists, image, groups, job.threads), job.settings.merge)
+        text = every.text if len(rows) == len(axis) else every.text.take(rows)
+        made = merge(replace(every, text=text), job.settings.merge)
         write_part(path, made, start, axis, key)
     return int(pq.read_metadata(path).num_rows)

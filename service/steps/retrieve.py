@@ -9,11 +9,15 @@ import numpy as np
 
 from candidates.run import Run
 from eval.slices import index_recall
-from fusion.merge.strategies import image_depth
+from fusion.merge.hubs import depth_for
+from fusion.merge.strategies import budget, image_depth
 from service.job import Job
-from service.lookups import Lookup, drop_others, image_lookup, text_lookup
+from service.lookups import Lookup, drop_others, image_lookup, lexical_lookup, text_lookup, vectors_key
 from service.progress import track
 from service.run_folder import Counts, Step, StepRecord
+
+_STEP_OF = {"text": "retrieve_text", "image": "retrieve_images", "lexical": "retrieve_lexical"}
+_FOLDER_OF = {"lexical": "lexical"}
 
 _AT = (10, 100)
 """Depths at which an index is compared with exact search, besides the depth asked for."""
@@ -21,9 +25,9 @@ _AT = (10, 100)
 
 def retrieve_text(job: Job) -> StepRecord:
     """The N nearest products of each by text, in `text/neighbours-…/`, and the index's recall against exact."""
-    depth = max(job.settings.merge.n, job.settings.merge.budget) + _siblings(job)
+    depth = _deep(job, max(job.settings.merge.n, job.settings.merge.budget) + _siblings(job))
     inputs = {
-        "vectors": job.folder.require("encode_text").key,
+        "vectors": vectors_key(job, "encode_text"),
         "settings": job.settings.text.model_dump(mode="json", exclude={"batch"}),
     }
     return _retrieve(job, "text", text_lookup, depth, inputs)
@@ -32,12 +36,34 @@ def retrieve_text(job: Job) -> StepRecord:
 def retrieve_images(job: Job) -> StepRecord:
     """The K (or more) nearest products of each by image, in `image/neighbours-…/`, and the index's recall."""
     wanted = image_depth(job.settings.merge) + (0 if job.settings.merge.strategy == "hop" else _siblings(job))
-    depth = max(wanted, max(job.settings.evaluation.hops, default=0), 1)
+    depth = _deep(job, max(wanted, max(job.settings.evaluation.hops, default=0), 1))
     inputs = {
-        "vectors": job.folder.require("encode_images").key,
+        "vectors": vectors_key(job, "encode_images"),
         "settings": job.settings.image.model_dump(mode="json", exclude={"batch"}),
     }
     return _retrieve(job, "image", image_lookup, depth, inputs)
+
+
+def retrieve_lexical(job: Job) -> StepRecord:
+    """Each product's nearest by the letters of its text, in `text/lexical-…/`, where the strategy is `fused`."""
+    if job.settings.merge.strategy != "fused":
+        return Step(job.folder, "retrieve_lexical", {"strategy": "another"}).run(lambda: {"depth": 0})
+    depth = _deep(job, max(job.settings.merge.n, job.settings.merge.budget) + _siblings(job))
+    inputs = {
+        "catalogue": job.folder.require("ingest").counts["catalogue"],
+        "fields": list(job.settings.text.fields),
+        "depth": depth,
+        "part": job.settings.run.part,
+    }
+    step = Step(job.folder, "retrieve_lexical", inputs)
+    return step.run(lambda: _neighbours(job, "lexical", lexical_lookup(job), depth, step.key))
+
+
+def _deep(job: Job, depth: int) -> int:
+    """The depth of lists: deeper where hubs are to step back in them first."""
+    if job.settings.merge.strategy != "fused":
+        return depth
+    return min(depth_for(max(depth, budget(job.settings.merge))), max(1, len(job.catalogue) - 1))
 
 
 def _siblings(job: Job) -> int:
@@ -60,13 +86,14 @@ def _retrieve(
 
 def neighbours_run(job: Job, kind: str) -> Run:
     """The lists that `retrieve_text` or `retrieve_images` made, mapped into memory."""
-    record = job.folder.require("retrieve_text" if kind == "text" else "retrieve_images")
+    record = job.folder.require(_STEP_OF[kind])
     axis = job.catalogue.axis
     return Run.open(kind, job.folder.root / record.counts["run"], axis, axis)
 
 
 def _neighbours(job: Job, kind: str, lookup: Lookup, depth: int, key: str) -> Counts:
-    folder = (job.folder.text if kind == "text" else job.folder.image) / f"neighbours-{key[:12]}"
+    within, name = (job.folder.image if kind == "image" else job.folder.text), _FOLDER_OF.get(kind, "neighbours")
+    folder = within / f"{name}-{key[:12]}"
     axis = job.catalogue.axis
     starts = range(0, len(axis), job.settings.run.part)
     for start in track(starts, f"{kind} neighbours"):
@@ -74,7 +101,7 @@ def _neighbours(job: Job, kind: str, lookup: Lookup, depth: int, key: str) -> Co
         if not (folder / f"part-{start:09d}-{start + len(rows):09d}.arrow").is_file():
             lists = lookup.neighbours(rows, depth).whole()
             replace(lists, start=start).save(folder, axis, axis)
-    drop_others(folder.parent, "neighbours-*", folder)
+    drop_others(folder.parent, f"{name}-*", folder)
     run = Run.open(kind, folder, axis, axis)
     return {
         "run": str(folder.relative_to(job.folder.root)),

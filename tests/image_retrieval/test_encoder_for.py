@@ -14,19 +14,28 @@ def test_hog_is_the_default():
 
 def test_each_name_gives_its_encoder(tmp_path):
     (tmp_path / "a#b.onnx").write_bytes(tiny_network())
-    assert encoder_for(ImageSettings(model="phash"), 1).dimensions == 64
+    for name, dimensions in (("phash", 64), ("gradients", 4608), ("hog-crop", 2772), ("mask", 864)):
+        encoder = encoder_for(ImageSettings(model=name), 1)
+        assert (encoder.version.partition(":")[0], encoder.dimensions) == (name, dimensions)
     assert encoder_for(ImageSettings(model=f"onnx:{tmp_path}/a#b.onnx#mean"), 1).dimensions == 3
+    assert encoder_for(ImageSettings(model=f"onnx:{tmp_path}/a#b.onnx#pixels@2x5"), 1).dimensions == 3 * 10
 
 
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("clip", "no encoder 'clip'.*hog, phash, onnx:FILE#OUTPUT, torchvision:vgg16"),
+        (
+            "clip",
+            "no encoder 'clip'.*gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT, torchvision:NAME; .*vgg16, ",
+        ),
         ("", "no encoder ''"),
         ("hog:8", "hog takes nothing after its name"),
         ("phash:8", "phash takes nothing after its name"),
         ("onnx:model.onnx", "names no output.*onnx:FILE#OUTPUT"),
         ("onnx:", "names no output"),
+        ("torchvision:vgg16#", "names no layer.*torchvision:NAME#LAYER@7x7"),
+        ("torchvision:vgg16@7x7", "names no layer"),
+        ("torchvision:alexnet#features.3@7x7", "no torchvision network 'alexnet'"),
         ("torchvision:alexnet", "no torchvision network 'alexnet'.*vgg16, inception_v3, resnet50, efficientnet_b4"),
     ],
 )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_retrieval.encoders.hog import HogEncoder
+from image_retrieval.encoders.hog import HogCropEncoder, HogEncoder
 from tests.image_retrieval.drawn import mug, shirt
 
 
@@ -42,6 +42,21 @@ def test_gradients_agree_with_plain_arithmetic():
     ramp = Image.fromarray(np.tile((np.linspace(0, 1, 128) ** 2 * 255).astype(np.uint8), (192, 1)))
     row = HogEncoder().encode([ramp])[0].reshape(11, 7, 2, 2, 9)
     assert (row[..., 0] > 0.9 * row.sum(axis=-1)).all()
+
+
+def test_the_crop_does_not_see_where_the_subject_lies():
+    plain, moved = shirt(160, 240), Image.new("RGB", (448, 672), "white")
+    moved.paste(plain, (20, 400))
+    whole = HogEncoder().encode([plain, moved])
+    crop = HogCropEncoder().encode([plain, moved])
+    assert crop[0] @ crop[1] > 0.9 > 0.6 > whole[0] @ whole[1]
+
+
+def test_the_crop_of_a_picture_of_one_colour_is_a_row_of_zeros():
+    rows = HogCropEncoder(2).encode([Image.new("RGB", (128, 192), "teal"), shirt()])
+    assert not rows[0].any()
+    assert rows.shape == (2, HogCropEncoder.dimensions)
+    assert HogCropEncoder().encode([]).shape == (0, HogCropEncoder.dimensions)
 
 
 def test_golden_numbers():

@@ -6,6 +6,7 @@ from PIL import Image
 
 from candidates.errors import ModelMissing, SettingsError
 from candidates.vectors import normalised
+from image_retrieval.encoders.grid import Grid
 from image_retrieval.encoders.onnx import OnnxEncoder
 from image_retrieval.pictures import padded
 from tests.image_retrieval.drawn import mug, shirt
@@ -15,6 +16,7 @@ MODELS = Path(__file__).parents[2] / "../shared/models"
 NETWORKS = [
     ("mobilenetv2_fp16.onnx", "emb1280", 1280),
     ("mobilenetv2_fp16.onnx", "grid7", 4704),
+    ("mobilenetv2_fp16.onnx", "grid7@3x5", 96 * 3 * 5),
     ("efficientnet_b4_trunk_fp16.onnx", "mid960", 960),
 ]
 
@@ -69,8 +71,26 @@ def test_no_pictures_make_no_rows(tmp_path):
     assert tiny(tmp_path).encode([]).shape == (0, 3)
 
 
+def test_an_output_is_averaged_to_a_grid(tmp_path):
+    encoder = tiny(tmp_path, "pixels@3x2")
+    assert (encoder.dimensions, encoder.output, encoder.grid) == (3 * 2 * 3, "pixels", Grid(3, 2))
+    pixels = np.stack([as_input(one, 6, 8) for one in (shirt(), mug())])
+    expected = normalised(pixels.reshape(2, 3, 2, 4, 3, 2).mean(axis=(3, 5)).reshape(2, -1))
+    np.testing.assert_allclose(encoder.encode([shirt(), mug()]), expected, atol=1e-5)
+
+
+def test_a_grid_is_part_of_the_version(tmp_path):
+    versions = {tiny(tmp_path, output).version for output in ("pixels", "pixels@3x2", "pixels@2x3")}
+    assert len(versions) == 3
+
+
+def test_an_output_without_places_takes_no_grid(tmp_path):
+    with pytest.raises(SettingsError, match=r"'flat' has the shape \(1, 144\).*Leave @2x2 out"):
+        tiny(tmp_path, "flat@2x2")
+
+
 def test_an_unknown_output_is_answered_with_those_there_are(tmp_path):
-    with pytest.raises(SettingsError, match=r"no output 'emb'.*#pixels or #mean"):
+    with pytest.raises(SettingsError, match=r"no output 'emb'.*#pixels or #mean or #flat"):
         tiny(tmp_path, "emb")
 
 

@@ -1,4 +1,4 @@
-"""ONNX files small enough to write by hand: one input, given back whole and averaged over its pixels."""
+"""ONNX files small enough to write by hand: one input, given back whole, averaged over its pixels and in one row."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ def _node(kind: str, source: str, target: str) -> bytes:
 
 
 def tiny_network(shape: tuple[int | str, ...] = ("n", 3, 8, 6), half: bool = False) -> bytes:
-    """A network with the outputs `pixels` (its input) and `mean` (one number a colour)."""
+    """A network with the outputs `pixels` (its input), `mean` (one number a colour) and `flat` (a row)."""
     graph = _field(1, _node("Identity", "x", "pixels")) + _field(1, _node("GlobalAveragePool", "x", "mean"))
+    graph += _field(1, _node("Flatten", "x", "flat"))
     graph += _field(2, "tiny") + _field(11, _tensor("x", shape, half))
     graph += _field(12, _tensor("pixels", shape, half)) + _field(12, _tensor("mean", (shape[0], 3, 1, 1), half))
+    graph += _field(12, _tensor("flat", (shape[0], "length"), half))
     return _field(1, 8) + _field(7, graph) + _field(8, _field(1, "") + _field(2, 13))

@@ -1,0 +1,1 @@
+"""What is learned from the groups that a catalogue already knows."""

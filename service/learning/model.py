@@ -1,0 +1,85 @@
+"""A learned model: heads, lexicon and base in a folder of plain arrays and JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from candidates.artifacts import atomic_folder, digest_file, digest_of, write_json
+from candidates.errors import ModelMissing
+from candidates.projection import Projection
+
+if TYPE_CHECKING:
+    from text_retrieval.lexical import Lexicon
+
+    from image_retrieval.base import Base
+
+_FORMAT = 1
+_TEXT, _IMAGE, _BASE, _LEXICON, _ABOUT = "text.npz", "image.npz", "base.npz", "lexicon.npz", "model.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What was learned from one catalogue's groups, for use on another.
+
+    Attributes:
+        text: Head on the joint text vectors.
+        image: Head on the pictures' base vectors.
+        base: The pictures' base that `image` stands on.
+        lexicon: The lexical half of the joint text vectors.
+        about: What it was learned from and how well it does, as plain values.
+    """
+
+    text: Projection
+    image: Projection
+    base: Base
+    lexicon: Lexicon
+    about: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        """Names the model by its contents."""
+        return digest_of(self.text.version, self.image.version, self.base.version, self.lexicon.version)[:16]
+
+    def save(self, folder: Path) -> None:
+        """Writes the model as a folder, atomically: three files of plain arrays, the lexicon, and `model.json`."""
+        with atomic_folder(folder) as temporary:
+            self.text.save(temporary / _TEXT)
+            self.image.save(temporary / _IMAGE)
+            self.base.save(temporary / _BASE)
+            self.lexicon.save(temporary / _LEXICON)
+            files = {name: digest_file(temporary / name) for name in (_TEXT, _IMAGE, _BASE, _LEXICON)}
+            about = {"format": _FORMAT, "version": self.version, "files": files, "about": self.about}
+            write_json(temporary / _ABOUT, about)
+
+    @classmethod
+    def open(cls, folder: Path) -> Model:
+        """Reads a model; raises `ModelMissing`, in one line, where it is missing, cut short or changed."""
+        from text_retrieval.lexical import Lexicon
+
+        from image_retrieval.base import Base
+
+        about = _checked(folder)
+        return cls(
+            Projection.open(folder / _TEXT),
+            Projection.open(folder / _IMAGE),
+            Base.open(folder / _BASE),
+            Lexicon.open(folder / _LEXICON),
+            about["about"],
+        )
+
+
+def _checked(folder: Path) -> dict[str, Any]:
+    mend = "Fetch it again, or learn it again with `variants train`"
+    try:
+        about: dict[str, Any] = json.loads((folder / _ABOUT).read_text("utf-8"))
+        if about["format"] != _FORMAT:
+            raise ModelMissing(f"{folder}: a model of another version of this program", mend)
+        changed = [name for name, digest in about["files"].items() if digest_file(folder / name) != digest]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelMissing(f"{folder}: no readable model ({' '.join(str(error).split())})", mend) from error
+    if changed:
+        raise ModelMissing(f"{folder}: {', '.join(changed)} is not what was saved", mend)
+    return about
