@@ -67,7 +67,11 @@ class TextSettings(_Section):
 class ImageSettings(_Section):
     """How pictures become neighbours."""
 
-    model: str = Field("hog", description="`hog`, `phash`, `onnx:FILE#OUTPUT`, `torchvision:NAME`")
+    model: str = Field(
+        "hog",
+        description="`gradients`, `hog`, `hog-crop`, `mask`, `phash`, `onnx:FILE#OUTPUT[@7x7]`, "
+        "`torchvision:NAME[#LAYER[@7x7]]`",
+    )
     weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")
     base_dimensions: Natural = Field(640, description="frozen base: dimensions kept; 0 keeps all")
     base_sample: Positive = Field(8192, description="pictures from which the base is computed; fewer stay whole")

@@ -31,6 +31,7 @@ Feeds = Annotated[
         help="Product feeds, each FEED or SELLER=FEED; docs/feeds.md lists the formats.",
     ),
 ]
+IMAGE_MODELS = "gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT[@7x7] or torchvision:NAME[#LAYER[@7x7]]."
 Format = Annotated[str | None, typer.Option("--format", help="The feed's format; recognised where not named.")]
 SellerColumn = Annotated[str | None, typer.Option(help="Column that names the seller.")]
 StoreView = Annotated[str | None, typer.Option(help="Magento: the store view whose texts are used.")]
@@ -108,7 +109,7 @@ def run(
     k: Annotated[int | None, typer.Option("--k", "-k", help="Image neighbours of each seed (K).")] = None,
     budget: Annotated[int | None, typer.Option(help="Cut every list of candidates here.")] = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
-    image_model: Annotated[str | None, typer.Option(help="hog, phash, onnx:FILE#OUTPUT or torchvision:NAME.")] = None,
+    image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a learned model, see `variants train`.")] = None,
     format: Format = None,
     columns: Columns = None,
@@ -147,7 +148,7 @@ def train(
     run: Annotated[Path | None, typer.Option(help="Run folder for vectors, kept (default: OUT with -run).")] = None,
     settings: SettingsFile = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
-    image_model: Annotated[str | None, typer.Option(help="hog, phash, onnx:FILE#OUTPUT or torchvision:NAME.")] = None,
+    image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
     format: Format = None,
     columns: Columns = None,
     seller_column: SellerColumn = None,

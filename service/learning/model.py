@@ -12,9 +12,8 @@ from candidates.errors import ModelMissing
 from candidates.projection import Projection
 
 if TYPE_CHECKING:
-    from text_retrieval.lexical import Lexicon
-
     from image_retrieval.base import Base
+    from text_retrieval.lexical import Lexicon
 
 _FORMAT = 1
 _TEXT, _IMAGE, _BASE, _LEXICON, _ABOUT = "text.npz", "image.npz", "base.npz", "lexicon.npz", "model.json"
@@ -57,9 +56,8 @@ class Model:
     @classmethod
     def open(cls, folder: Path) -> Model:
         """Reads a model; raises `ModelMissing`, in one line, where it is missing, cut short or changed."""
-        from text_retrieval.lexical import Lexicon
-
         from image_retrieval.base import Base
+        from text_retrieval.lexical import Lexicon
 
         about = _checked(folder)
         return cls(
