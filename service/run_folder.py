@@ -128,6 +128,11 @@ class RunFolder:
         return self.root / "changes.json"
 
     @property
+    def plan(self) -> Path:
+        """What each budget buys."""
+        return self.root / "plan.json"
+
+    @property
     def evaluation(self) -> Path:
         """Metrics, slices and gains."""
         return self.root / "evaluation.json"

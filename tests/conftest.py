@@ -13,11 +13,18 @@ ROOT = Path(__file__).parents[1]
 # Minutes that the tests of each part may take on two cores; other parts will have lines of their own.
 BUDGETS = {"main path": 4.0, "feeds": 2.0, "learning": 6.0, "benchmarks": 1.5}
 
-FOLDERS = {"feeds": "feeds", "learning": "learning", "fetching": "feeds", "fuzz": "feeds", "benchmarks": "benchmarks"}
+PLACES = {
+    "/feeds/": "feeds",
+    "/fetching/": "feeds",
+    "/fuzz/": "feeds",
+    "/test_real_feeds.py": "feeds",
+    "/learning/": "learning",
+    "/benchmarks/": "benchmarks",
+}
 
 
 def part_of(nodeid: str) -> str:
-    return next((part for folder, part in FOLDERS.items() if f"/{folder}/" in nodeid), "main path")
+    return next((part for place, part in PLACES.items() if place in nodeid), "main path")
 
 
 @pytest.fixture(scope="session")

@@ -296,6 +296,20 @@ def curves(out: Out) -> None:
 
 
 @app.command()
+def plan(
+    out: Out,
+    budget: Annotated[int, typer.Option(help="Candidates per product that you can pay for.")] = 0,
+) -> None:
+    """Which strategy buys most at this budget, and what other budgets would buy; writes OUT/plan.json."""
+    from service.cli.show import show_plan
+    from service.job import Job
+    from service.learning.planning import plan_run
+    from service.store import run_root
+
+    show_plan(console, plan_run(Job.of(run_root(out)), budget))
+
+
+@app.command()
 def report(out: Out) -> None:
     """Writes OUT/report.html."""
     _step("report", out)

@@ -18,6 +18,7 @@ from service.run_folder import StepRecord
 from service.searcher import Found
 
 if TYPE_CHECKING:
+    from service.learning.planner import Plan
     from service.learning.train import Figure
 
 _SHOWN = 5
@@ -100,6 +101,24 @@ def show_figures(console: Console, figures: Sequence[Figure]) -> None:
     for name in dict.fromkeys(one.list for one in figures):
         found = {one.k: one.recall for one in figures if one.list == name}
         table.add_row(name, *(f"{found[k].mean:.3f} ({found[k].low:.3f}–{found[k].high:.3f})" for k in depths))
+    console.print(table, highlight=False)
+
+
+def show_plan(console: Console, made: Plan) -> None:
+    """The best settings for each budget, as a table; the budget asked for is marked."""
+    said = {
+        "known groups": f"chosen and judged on {made.groups:,} known groups, never the same ones both",
+        "proxy": "fewer than 30 groups are known: chosen by pairs that a picture and a text link cross, not by truth",
+        "default": "nothing is known by which to choose: the first strategy stands",
+    }[made.basis]
+    table = Table("budget", "strategy", "settings", "candidates", "recall (95 %)", "ahead of", box=None)
+    for one in made.offers:
+        settings = ", ".join(f"{name} {value}" for name, value in one.settings.items())
+        reached = "unknown" if one.recall is None else f"{one.recall:.3f} ({one.low:.3f}–{one.high:.3f})"
+        ahead = f"{one.runner_up} by {one.ahead:+.3f}" if one.runner_up and one.ahead is not None else ""
+        mark = f"{one.budget}{' *' if one.budget == made.asked else ''}"
+        table.add_row(mark, one.strategy, settings, f"{one.candidates_per_product:.1f}", reached, ahead)
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.print(table, highlight=False)
 
 
