@@ -21,10 +21,10 @@ from service.steps.fetch_pictures import missing_urls
 
 Item = TypeVar("Item")
 
-_TEXTS, _PICTURES = 64, 24
+_TEXTS, _PICTURES = 256, 48
 """How many texts and pictures the sample takes."""
 
-_WORTH = 10
+_WORTH = 4
 """Work of fewer samples than this is done rather than estimated."""
 
 _LIBRARIES_MIB = 900
