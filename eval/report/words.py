@@ -17,6 +17,7 @@ STRATEGIES = {
     "union": "Union of text and pictures",
     "rrf": "Reciprocal rank fusion",
     "weighted": "Weighted fusion",
+    "fused": "Three lists fused and asked again",
 }
 """What each strategy is called on the page; another one keeps its own name."""
 
@@ -32,6 +33,7 @@ _EXPLAINED = {
     "union": "the nearest by text together with the nearest by picture",
     "rrf": "the list by text and the list by picture, fused by rank",
     "weighted": "the list by text and the list by picture, fused by score",
+    "fused": "the lists by text, by spelling and by picture, fused by rank; the first of them asked once more",
 }
 
 
@@ -137,12 +139,16 @@ def headline(report: Report) -> str:
     )
 
 
+_WORTH_SAYING = 0.0005
+"""A gain that would be shown as 0.0 points is none."""
+
+
 def better_at_this_cost(report: Report) -> str:
     """What finds more than the chosen settings for no more candidates; empty where nothing does."""
     chosen = report.chosen
     affordable = [p for p in report.points if p.candidates_per_product <= chosen.candidates_per_product]
     best = max(affordable, key=lambda point: point.recall, default=chosen)
-    if best.recall <= chosen.recall:
+    if best.recall - chosen.recall < _WORTH_SAYING:
         return ""
     setting = setting_in_words(best)
     gain = 100 * (best.recall - chosen.recall)

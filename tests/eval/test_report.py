@@ -397,6 +397,7 @@ def test_the_page_says_what_finds_more_at_the_same_cost():
         "12.0 points more."
     )
     assert words.better_at_this_cost(replace(made, points=(dearer, replace(better, recall=0.5)))) == ""
+    assert words.better_at_this_cost(replace(made, points=(replace(better, recall=0.5004),))) == ""
     assert words.better_at_this_cost(replace(made, points=())) == ""
 
 
