@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +49,9 @@ STEPS: dict[str, Callable[[Job], StepRecord]] = {
 def run(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> Job:
     """Runs every step into the folder `out`; what is done already is not done again."""
     with locked(out):
-        return _steps(Job.start(out, feed, settings))
+        job = Job.start(out, feed, settings)
+        _read(job)
+        return _finish(job, ("ingest",))
 
 
 @contextmanager
@@ -73,15 +75,14 @@ def run_into_store(feed: Path | Sequence[FeedSource], store: Store, settings: Se
     building = store.building(digest_of(named, choices)[:16])
     with locked(building):
         job = Job.start(building, feed, settings, store.work)
-        _say(ingest, job)
-        _say_changes(job, store)
+        _read(job, store)
         _say(fetch_pictures, job)
         pictures = [(p.id, p.name, p.stamp) for p in list_pictures(job.catalogue, job.places)]
         identifier = digest_of(job.folder.require("ingest").key, choices, pictures)[:16]
         if store.generation(identifier).is_dir():
             shutil.rmtree(building)
         else:
-            _steps(job)
+            _finish(job, ("ingest", "fetch_pictures"))
         published = store.publish(building, identifier)
     return Job(RunFolder(published, store.work), settings)
 
@@ -95,13 +96,20 @@ def _say_changes(job: Job, store: Store) -> None:
     log.info("since %s: %s", store.current.name, changes.in_words())
 
 
-def _steps(job: Job) -> Job:
+def _read(job: Job, store: Store | None = None) -> None:
+    """Reads the feeds and says what is to be done, before anything is fetched or encoded."""
     _say(ingest, job)
+    if store:
+        _say_changes(job, store)
     expected = estimate(job)
     log.info("to do: %s", expected.in_words())
     expected.require_disk(job.folder.root)
+
+
+def _finish(job: Job, done: Collection[str]) -> Job:
+    """Runs the steps that are not done yet, in order, and writes the manifest."""
     for name, step in STEPS.items():
-        if name != "ingest":
+        if name not in done:
             _say(step, job)
     job.write_manifest()
     return job

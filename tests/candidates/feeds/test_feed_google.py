@@ -8,20 +8,8 @@ from candidates.errors import FeedError
 from candidates.feeds import read_feed
 from candidates.product import ATTRIBUTES, Product
 from candidates.settings import FeedSettings
+from tests.candidates.feeds.text_columns import TEXTS
 
-TEXTS = (
-    "id",
-    "title",
-    "description",
-    "brand",
-    "product_type",
-    "price",
-    "link",
-    "availability",
-    "gtin",
-    "mpn",
-    "seller",
-)
 COLUMNS = (*TEXTS, "image_link", "additional_image_link", "item_group_id", *ATTRIBUTES, "size_system")
 
 

@@ -9,20 +9,7 @@ from candidates.feeds import json_lines, read_feed
 from candidates.feeds.json_lines import JSON_LINES
 from candidates.product import ATTRIBUTES, Product, Refusal
 from candidates.settings import FeedSettings
-
-TEXTS = (
-    "id",
-    "title",
-    "description",
-    "brand",
-    "product_type",
-    "price",
-    "link",
-    "availability",
-    "gtin",
-    "mpn",
-    "seller",
-)
+from tests.candidates.feeds.text_columns import TEXTS
 
 
 def rows(folder, content, name="feed.jsonl", **chosen):

@@ -13,20 +13,8 @@ from candidates.feeds import parquet, read_feed
 from candidates.feeds.parquet import PARQUET
 from candidates.product import ATTRIBUTES, Product, Refusal
 from candidates.settings import FeedSettings
+from tests.candidates.feeds.text_columns import TEXTS
 
-TEXTS = (
-    "id",
-    "title",
-    "description",
-    "brand",
-    "product_type",
-    "price",
-    "link",
-    "availability",
-    "gtin",
-    "mpn",
-    "seller",
-)
 MAP = pa.map_(pa.string(), pa.string())
 
 

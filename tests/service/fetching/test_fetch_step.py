@@ -83,3 +83,14 @@ def test_fetched_is_read_as_it_was_written(tmp_path):
     assert read_fetched(tmp_path / "fetched.parquet") == made
     write_fetched(tmp_path / "none.parquet", {})
     assert read_fetched(tmp_path / "none.parquet") == {}
+
+
+def test_a_run_into_a_store_asks_a_failing_server_no_oftener_than_it_may(tmp_path):
+    feed = tmp_path / "feed.tsv"
+    with running() as server:
+        server.does["/down.png"] = lambda exchange: exchange.answer(b"busy", 500)
+        rows = [f"p{n}\tthing {n}\t{server.url('/down.png') if n == 0 else ''}" for n in range(12)]
+        feed.write_text("\n".join(["id\ttitle\timage_link", *rows]) + "\n", "utf-8")
+        job = run_into_store(feed, Store(tmp_path / "store"), small_settings(fetch=LOCAL | {"attempts": 2}))
+    assert job.folder.require("fetch_pictures").counts["refused"] == 1
+    assert server.paths() == ["/down.png"] * 2
