@@ -96,7 +96,7 @@ SEARCHES: dict[str, dict[str, dict[str, Any]]] = {
 }
 """How lists are searched, exact first."""
 
-_STEPS = ("ingest", "encode_text", "encode_images", "retrieve_text", "retrieve_images")
+_STEPS = ("ingest", "encode_text", "encode_images", "learn", "project", "retrieve_text", "retrieve_images")
 """The steps up to the lists."""
 
 AT = (10, 100, 500)
@@ -147,6 +147,8 @@ def settings_for(shared: Path, fields: tuple[str, ...]) -> Settings:
         feed={"seller_column": "brand", "groups_are_global": True},
         text={"fields": fields},
         image={"model": f"onnx:{shared / MODEL}"},
+        learn={"spaces": "encoded"},
+        merge={"strategy": "hop"},
         evaluation={"text_depths": (10, 50, 100, 500, 1000), "hops": (1, 2, 4), "bootstrap": 100},
     )
 
@@ -176,7 +178,7 @@ def measure(feed: Path, folder: Path, settings: Settings, text: str, known: Sequ
     found: dict[str, Deep] = {}
     for name, search in SEARCHES.items():
         job = _retrieved(feed, folder, settings, search)
-        found[name] = deep_lists(job, job.qrels.queries())
+        found[name] = deep_lists(job)
         points.append(operating_points(job, found[name]))
     figures = tuple(Figure(one, tuple(_point(made, one) for made in points)) for one in known)
     exact, *approximate = found.values()

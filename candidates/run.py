@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -236,6 +236,9 @@ class Run:
         return cls(name, queries, items, tuple(cls.part_type.open(path, queries, items) for path in paths))
 
 
+AnyRun = TypeVar("AnyRun", bound=Run)
+
+
 def joined(part_type: type[Part], parts: Sequence[Part]) -> Part:
     """Lists of several parts behind each other, as one part from 0."""
     counts = np.concatenate([np.zeros(0, np.int64), *(part.counts for part in parts)])
@@ -244,6 +247,17 @@ def joined(part_type: type[Part], parts: Sequence[Part]) -> Part:
         for name, dtype in part_type.dtypes.items()
     }
     return part_type(start=0, offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), **arrays)
+
+
+def stacked(runs: Sequence[AnyRun]) -> AnyRun:
+    """Runs of several sets of queries over the same items, behind each other as one."""
+    first = runs[0]
+    if len(runs) == 1:
+        return first
+    for run in runs:
+        first.items.require(run.items, f"runs {run.name!r} to be stacked")
+    queries = Axis.of(name for run in runs for name in run.queries.ids.to_pylist())
+    return type(first)(first.name, queries, first.items, (joined(first.part_type, [run.whole() for run in runs]),))
 
 
 def same_lists(left: Run, right: Run) -> bool:

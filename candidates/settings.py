@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from candidates.errors import SettingsError
 
-Strategy = Literal["hop", "text", "image", "union", "rrf", "weighted", "fused"]
+Strategy = Literal["planned", "hop", "text", "image", "union", "rrf", "weighted", "fused"]
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 
@@ -68,7 +68,7 @@ class ImageSettings(_Section):
     """How pictures become neighbours."""
 
     model: str = Field(
-        "hog",
+        "gradients",
         description="`gradients`, `hog`, `hog-crop`, `mask`, `phash`, `onnx:FILE#OUTPUT[@7x7]`, "
         "`torchvision:NAME[#LAYER[@7x7]]`",
     )
@@ -80,6 +80,9 @@ class ImageSettings(_Section):
         5, description="a picture at so many different things of several kinds is a placeholder; 0: none is"
     )
     index: Literal["hamming", "exact"] = Field("hamming", description="LSH codes with rescoring, or exact search")
+    codes: Literal["hyperplanes", "rotations"] = Field(
+        "rotations", description="LSH codes by the paper's random hyperplanes, or by stacked random rotations"
+    )
     bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
     shortlist: Positive = Field(200, description="codes rescored by float vectors, at least; four times k if more")
     batch: Positive = Field(32, description="pictures encoded at once")
@@ -88,10 +91,12 @@ class ImageSettings(_Section):
 class MergeSettings(_Section):
     """How the two lists become candidates."""
 
-    strategy: Strategy = Field("hop", description="`hop` is the paper's suggestion of suggestions")
-    n: Positive = Field(50, description="text neighbours of each product (N)")
-    k: Natural = Field(2, description="image neighbours of each of these and of the product itself (K)")
-    budget: Natural = Field(0, description="cut every list here; 0: no cut for `hop`, n otherwise")
+    strategy: Strategy = Field(
+        "planned", description="`planned`: what finds most at the budget; `hop`: the paper's suggestion of suggestions"
+    )
+    n: Positive = Field(50, description="text neighbours of each product (N); no matter where it is planned")
+    k: Natural = Field(2, description="`hop`: image neighbours of each of these and of the product itself (K)")
+    budget: Natural = Field(0, description="cut every list here; 0: 100 for `planned`, no cut for `hop`, n otherwise")
     rrf_k: Positive = Field(60, description="reciprocal rank fusion: the k of 1 / (k + rank)")
     text_weight: float = Field(1.0, ge=0, description="weight of the text list in `rrf` and `weighted`")
     image_weight: float = Field(1.0, ge=0, description="weight of the image list in `rrf` and `weighted`")
@@ -113,9 +118,13 @@ class FusedSettings(_Section):
 
 
 class LearnSettings(_Section):
-    """What was learned from known groups, and is used."""
+    """What is learned from known groups, and what was."""
 
-    model: str = Field("", description="folder of a learned model (`variants train`); empty: none")
+    train: bool = Field(True, description="learn from the feed's own groups; else they serve evaluation alone")
+    model: str = Field("", description="folder of a model (`variants train`) to use instead of learning; empty: none")
+    spaces: Literal["learned", "encoded"] = Field(
+        "learned", description="vectors in spaces learned from groups (without any, whitened), or as encoded"
+    )
     dimensions: Positive = Field(192, description="dimensions of a learned space")
     lexical_weight: float = Field(1.0, gt=0, description="weight of the lexical part beside the text model's vector")
 

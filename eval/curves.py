@@ -151,27 +151,49 @@ def sweep_union(pooled: Candidates, queries: Measured, depths: Sequence[tuple[in
     return Sweep("union", tuple(Setting(n=n, k=m) for n, m in pairs), counts, hits)
 
 
-def sweep_hop(text: Run, image_lists: NDArray[np.int32], queries: Measured, depths: Sequence[int], k: int) -> Sweep:
+def sweep_hop(
+    text: Run,
+    image_lists: NDArray[np.int32] | Sequence[NDArray[np.int32]],
+    queries: Measured,
+    depths: Sequence[int],
+    k: int,
+    view_of: NDArray[np.integer] | None = None,
+) -> Sweep:
     """The paper's suggestion of suggestions at one K, for every N at once.
 
     Args:
         text: Text lists of the queries, as deep as the greatest N.
-        image_lists: int32 (n, ≥ k): image neighbours of every product, −1 behind a short list.
+        image_lists: int32 (n, ≥ k): image neighbours of every product, −1 behind a short list; several such where
+            queries are looked up in spaces of their own.
         queries: The queries, in the run's order.
         depths: The values of N, cut to the longest text list.
         k: Image neighbours of the query and of each text neighbour; 0 is text alone.
+        view_of: int (q,): by which of the image lists each query is measured; None where there is but one.
     """
+    queries.require(text)
+    grid = _reached(depths, text.counts)
+    counts, hits = (np.zeros((len(text), len(grid)), np.int32) for _ in range(2))
+    every = [image_lists] if isinstance(image_lists, np.ndarray) else list(image_lists)
+    views = np.zeros(len(text), np.int64) if view_of is None else view_of
+    for number, lists in enumerate(every):
+        mine = np.flatnonzero(views == number)
+        counts[mine], hits[mine] = _walked(text.take(mine), lists, queries.rows[mine], queries.qrels, grid, k)
+    return Sweep("hop", tuple(Setting(n=int(n), k=k) for n in grid), counts, hits)
+
+
+def _walked(
+    text: Run, image_lists: NDArray[np.int32], rows: NDArray[np.int32], qrels: Qrels, grid: NDArray[np.int64], k: int
+) -> tuple[Grid, Grid]:
     from eval.kernels import walk_hops
 
     assert k <= image_lists.shape[1], f"image lists of {image_lists.shape[1]} can't give {k} neighbours"
-    queries.require(text)
     part = text.whole()
-    grid = _reached(depths, part.counts)
     counts, hits = (np.zeros((len(text), len(grid)), np.int32) for _ in range(2))
-    offsets, variants = queries.qrels.variants(queries.rows)
-    seeds = np.ascontiguousarray(image_lists[:, :k])
-    walk_hops(queries.rows, part.offsets, part.rows, seeds, offsets, variants, grid, counts, hits)
-    return Sweep("hop", tuple(Setting(n=int(n), k=k) for n in grid), counts, hits)
+    offsets, variants = qrels.variants(rows)
+    walk_hops(
+        rows, part.offsets, part.rows, np.ascontiguousarray(image_lists[:, :k]), offsets, variants, grid, counts, hits
+    )
+    return counts, hits
 
 
 def _reached(depths: Sequence[int], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -139,8 +139,11 @@ def _sizes(job: Job, texts: int, pictures: int, urls: int) -> tuple[float, float
     products, settings = len(job.catalogue), job.settings
     named = sum(len(names or ()) for names in job.catalogue.table["pictures"].to_pylist())
     reduced = settings.image.base_dimensions or _RAW_DIMENSIONS
-    lists = max(settings.merge.n, settings.merge.budget) + max(image_depth(settings.merge), 4)
-    candidates = settings.merge.budget or settings.merge.n * (settings.merge.k + 1)
+    from service.steps.plan import likely_merge
+
+    merge = likely_merge(settings.merge)
+    lists = max(merge.n, merge.budget) + max(image_depth(merge), 4)
+    candidates = merge.budget or merge.n * (merge.k + 1)
     raw = min(named, settings.image.base_sample) * _RAW_DIMENSIONS
     memory = products * (4 * _TEXT_DIMENSIONS + 60 * candidates) + named * 6 * reduced + 4 * raw
     written = products * (2 * _TEXT_DIMENSIONS + 8 * lists + 12 * candidates) + named * (2 * reduced + 128)

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from candidates.artifacts import write_json
 from candidates.catalogue import Catalogue
 from candidates.errors import RunFolderError
 from candidates.feeds.several import FeedSource, feed_sources
 from candidates.qrels import Qrels
-from candidates.settings import Settings
+from candidates.settings import MergeSettings, Settings
 from service.picture_files import PicturePlaces, read_fetched
 from service.run_folder import FORMAT, RunFolder
 
 if TYPE_CHECKING:
+    from service.learning.held_out import HeldOut
     from service.learning.model import Model
 
 _PACKAGES = ("numpy", "pyarrow", "torch", "sentence-transformers", "nmslib", "faiss-cpu", "scikit-image", "onnxruntime")
@@ -82,11 +85,65 @@ class Job:
         return Qrels.from_catalogue(self.catalogue, groups_are_global=self.settings.feed.groups_are_global)
 
     @cached_property
-    def model(self) -> Model | None:
-        """The learned model of the settings; None where none is named."""
+    def given_model(self) -> Model | None:
+        """The learned model that the settings name; None where none is named."""
         from service.learning.model import Model
 
         return Model.open(Path(self.settings.learn.model)) if self.settings.learn.model else None
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the feed's own groups may be learned from; otherwise they touch nothing but the evaluation."""
+        return self.settings.learn.train and not self.settings.learn.model
+
+    @cached_property
+    def lessons(self) -> Qrels:
+        """What may be learned from: all that the feed says about pairs, or nothing."""
+        nothing = np.full(len(self.catalogue), -1, np.int32)
+        return self.qrels if self.teaches else Qrels(self.catalogue.axis, nothing, np.zeros_like(nothing))
+
+    @property
+    def spaces(self) -> Literal["model", "learned", "encoded"]:
+        """Whose spaces products are searched in: a given model's, the run's own, or the encoders'."""
+        if self.settings.learn.model:
+            return "model"
+        # TF-IDF has no vectors that a space could be learned for.
+        searched = self.settings.learn.spaces == "learned" and self.settings.text.index != "tfidf"
+        return "learned" if searched else "encoded"
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The model in use, given or learned by this run's step `learn`; None where vectors stay as encoded."""
+        from service.learning.model import Model
+
+        if self.spaces == "learned":
+            self.folder.require("learn")
+            return Model.open(self.folder.model)
+        return self.given_model
+
+    @property
+    def plans(self) -> bool:
+        """Whether the strategy is to be planned."""
+        return self.settings.merge.strategy == "planned"
+
+    @property
+    def fuses(self) -> bool:
+        """Whether lists are fused, or may come to be."""
+        return self.settings.merge.strategy in ("planned", "fused")
+
+    @property
+    def merge(self) -> MergeSettings:
+        """How candidates are made: as set, or as the step `plan` found."""
+        if not self.plans:
+            return self.settings.merge
+        return MergeSettings.model_validate(self.folder.require("plan").counts["merge"])
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """Lists of the products with known variants, from spaces that had no part in their groups."""
+        from service.learning.held_out import held_out
+
+        return held_out(self)
 
     @property
     def places(self) -> PicturePlaces:

@@ -144,12 +144,14 @@ def image_lookup(job: Job) -> ImageLookup:
     select = selecting_pictures(job, owners)
     if settings.index == "exact":
         return ImageLookup(vectors, ExactIndex(vectors, select), owners)
-    made_of = _made_of(job, "encode_images", {"bits": settings.bits, "seed": job.settings.run.seed})
+    made_of = _made_of(
+        job, "encode_images", {"codes": settings.codes, "bits": settings.bits, "seed": job.settings.run.seed}
+    )
     folder = job.folder.image / f"hamming-{made_of}"
     if not (folder / _STAMP).is_file():
-        HammingIndex.build(vectors, settings.bits, job.settings.run.seed, settings.shortlist, select, job.threads).save(
-            folder
-        )
+        seed, shortlist = job.settings.run.seed, settings.shortlist
+        built = HammingIndex.build(vectors, settings.bits, seed, shortlist, select, job.threads, kind=settings.codes)
+        built.save(folder)
         drop_others(folder.parent, "hamming-*", folder)
     return ImageLookup(vectors, HammingIndex.open(folder, vectors, settings.shortlist, select, job.threads), owners)
 
@@ -169,7 +171,7 @@ def lexical_lookup(job: Job) -> TfidfLookup:
 
 def _vectors(job: Job) -> str:
     """The file of vectors that are searched: as encoded, or in the spaces of a learned model."""
-    return "projected.arrow" if job.settings.learn.model else "vectors.arrow"
+    return "vectors.arrow" if job.spaces == "encoded" else "projected.arrow"
 
 
 def vectors_key(job: Job, step: str) -> str:

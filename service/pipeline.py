@@ -23,6 +23,8 @@ from service.steps.evaluate import evaluate
 from service.steps.expand import expand
 from service.steps.fetch_pictures import fetch_pictures
 from service.steps.ingest import ingest
+from service.steps.learn import learn
+from service.steps.plan import plan
 from service.steps.project import project
 from service.steps.report import report
 from service.steps.retrieve import retrieve_images, retrieve_lexical, retrieve_text
@@ -35,7 +37,9 @@ STEPS: dict[str, Callable[[Job], StepRecord]] = {
     "fetch_pictures": fetch_pictures,
     "encode_text": encode_text,
     "encode_images": encode_images,
+    "learn": learn,
     "project": project,
+    "plan": plan,
     "retrieve_text": retrieve_text,
     "retrieve_lexical": retrieve_lexical,
     "retrieve_images": retrieve_images,

@@ -14,7 +14,7 @@ from candidates.artifacts import digest_of, sweep_temporaries, write_json
 from candidates.errors import RunFolderError
 from service.footprint import footprint
 
-FORMAT = 2
+FORMAT = 3
 """Layout of the run folder; a folder of another layout is refused."""
 
 Counts = dict[str, Any]
@@ -121,6 +121,11 @@ class RunFolder:
     def candidates(self) -> Path:
         """The candidates, in parts."""
         return self.root / "candidates"
+
+    @property
+    def model(self) -> Path:
+        """The spaces that the run learned itself."""
+        return self.root / "model"
 
     @property
     def changes(self) -> Path:

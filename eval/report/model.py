@@ -243,6 +243,44 @@ class Making:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """The best strategy for one budget.
+
+    Attributes:
+        budget: Candidates per product that may be spent.
+        point: What was chosen; its recall is NaN where no group is known.
+        runner_up: The strategy that came second; empty where there was none.
+        ahead: How much recall the chosen one has over it; None where unknown.
+        chosen: Whether this run followed it.
+    """
+
+    budget: int
+    point: OperatingPoint
+    runner_up: str = ""
+    ahead: float | None = None
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Variants that are outside the candidates, of all products.
+
+    Attributes:
+        about: Whose variants, in words.
+        found: Expected among the candidates; None where no single figure is to be had.
+        missed: Expected outside them; None likewise.
+        low: Lower end of the interval, or of the range.
+        high: Upper end.
+    """
+
+    about: str
+    found: float | None
+    missed: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything the page shows.
 
@@ -259,6 +297,10 @@ class Report:
         examples: Products with their candidates.
         refused: What was not used.
         making: How the run was made.
+        taught: What was learned from, and how it is measured, in sentences.
+        planned: The best strategy for each budget; empty where nothing was planned.
+        planned_by: By what the plan was judged, in a sentence.
+        estimates: How many variants may be outside the candidates.
     """
 
     feed: str
@@ -273,6 +315,10 @@ class Report:
     examples: tuple[Example, ...] = ()
     refused: Refused = field(default_factory=Refused)
     making: Making = field(default_factory=Making)
+    taught: tuple[str, ...] = ()
+    planned: tuple[Planned, ...] = ()
+    planned_by: str = ""
+    estimates: tuple[Estimate, ...] = ()
 
     @property
     def measured(self) -> bool:

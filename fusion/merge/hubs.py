@@ -10,20 +10,16 @@ Everything is made from lists, so it works behind any index, approximate ones in
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.run import Part, Run
+from candidates.run import AnyRun, Part, Run
 
 BEST = 10
 """Over so many best scores an item's nearness is measured."""
 
 WEIGHT = 0.5
 """Share of the nearness that is taken off."""
-
-AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 def nearness(run: Run, best: int = BEST) -> NDArray[np.float32]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.run import Part, Run
-
-AnyRun = TypeVar("AnyRun", bound=Run)
+from candidates.run import AnyRun, Part
 
 
 def cut(

@@ -30,6 +30,7 @@ class Lists:
         threads: Threads to use.
         fused: Fused lists of every product, for the strategy `fused`.
         hop: How that strategy asks them again.
+        own_fused: Fused lists of the queries, where they are deeper than those of every product.
     """
 
     text: Run
@@ -38,6 +39,7 @@ class Lists:
     threads: int = 1
     fused: Candidates | None = None
     hop: FusedSettings = field(default_factory=FusedSettings)
+    own_fused: Candidates | None = None
 
     @property
     def own_image(self) -> Run:
@@ -79,35 +81,58 @@ def _weighted(lists: Lists, settings: MergeSettings) -> Candidates:
 
 def _fused(lists: Lists, settings: MergeSettings) -> Candidates:
     assert lists.fused is not None, "the strategy `fused` needs fused lists"
-    own, hop = lists.fused.take(own_rows(lists.text)), lists.hop
+    own, hop = lists.own_fused or lists.fused.take(own_rows(lists.text)), lists.hop
     if not hop.seeds:
         return own
     return hop_fused(own, lists.fused, hop.seeds, hop.seed_depth, hop.own, rest=True, threads=lists.threads)
 
 
-def fuse_lists(
-    text: Run, lexical: Run, image: Run, settings: FusedSettings, depth: int, threads: int = 1
-) -> Candidates:
-    """The fused list of every product: hubs step back in each list, then ranks are fused.
+@dataclass(frozen=True, eq=False)
+class Three:
+    """The lists that are fused.
 
-    Args:
-        text: Text lists of every product.
-        lexical: Lists of every product by the letters of its text.
-        image: Image lists of every product.
-        settings: Weights.
-        depth: Length of the fused lists; the lists that come in should be `hubs.depth_for` as deep.
-        threads: Threads to use.
+    Attributes:
+        text: Text lists.
+        lexical: Lists by the letters of the texts.
+        image: Image lists.
     """
 
-    def ranking(run: Run, kind: Kind, weight: float) -> Ranking:
-        return Ranking(correct_hubs(run, nearness(run), weight=settings.hub_weight), kind, weight)
+    text: Run
+    lexical: Run
+    image: Run
 
-    rankings = [
-        ranking(image, "image", settings.image_weight),
-        ranking(text, "text", settings.text_weight),
-        ranking(lexical, "text", settings.lexical_weight),
-    ]
-    return fuse(rankings, k=settings.k, depth=depth, threads=threads)
+    def rankings(self, settings: FusedSettings, every: Three | None = None) -> list[Ranking]:
+        """The lists with their weights, hubs stepped back.
+
+        Args:
+            settings: Weights.
+            every: The lists of every product, by which hubs are known; by default these are they.
+        """
+        near = every or self
+
+        def ranking(run: Run, all_lists: Run, kind: Kind, weight: float) -> Ranking:
+            return Ranking(correct_hubs(run, nearness(all_lists), weight=settings.hub_weight), kind, weight)
+
+        return [
+            ranking(self.image, near.image, "image", settings.image_weight),
+            ranking(self.text, near.text, "text", settings.text_weight),
+            ranking(self.lexical, near.lexical, "text", settings.lexical_weight),
+        ]
+
+
+def fuse_lists(
+    lists: Three, settings: FusedSettings, depth: int, threads: int = 1, every: Three | None = None
+) -> Candidates:
+    """The fused lists: hubs step back in each list, then ranks are fused.
+
+    Args:
+        lists: The three lists of the queries; they should be `hubs.depth_for` as deep.
+        settings: Weights.
+        depth: Length of the fused lists.
+        threads: Threads to use.
+        every: Lists of every product, where `lists` are those of some.
+    """
+    return fuse(lists.rankings(settings, every), k=settings.k, depth=depth, threads=threads)
 
 
 STRATEGIES: dict[str, Callable[[Lists, MergeSettings], Candidates]] = {

@@ -104,13 +104,16 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder for the results (default: variants-out).")] = None,
     store: Annotated[Path | None, typer.Option(help="Store to publish a generation into, instead of --out.")] = None,
     settings: SettingsFile = None,
-    strategy: Annotated[str | None, typer.Option(help="hop, text, image, union, rrf or weighted.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="planned (the default), fused, hop, text, image, union, rrf or weighted.")
+    ] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="Text neighbours of each product (N).")] = None,
     k: Annotated[int | None, typer.Option("--k", "-k", help="Image neighbours of each seed (K).")] = None,
-    budget: Annotated[int | None, typer.Option(help="Cut every list of candidates here.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Candidates per product that you can pay for.")] = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a learned model, see `variants train`.")] = None,
+    train: Annotated[bool | None, typer.Option(help="Learn from the feed's own groups (the default).")] = None,
     format: Format = None,
     columns: Columns = None,
     seller_column: SellerColumn = None,
@@ -127,14 +130,17 @@ def run(
 
     if out and store:
         raise VariantsError("--out and --store were both given", "Name one: a folder of its own, or a store")
+    if model and train:
+        raise VariantsError("--model and --train were both given", "Name one: a model's spaces are used as they are")
     sections: dict[str, dict[str, Any]] = {
         "feed": feed_words(format, columns, seller_column, store_view, qualify_ids)
         | {"groups_are_global": groups_are_global},
         "fetch": {"offline": offline},
         "text": {"model": text_model},
         "image": {"model": image_model},
-        "learn": {"model": model and str(Path(model).resolve())},
-        "merge": {"strategy": strategy or (model and "fused"), "n": n, "k": k, "budget": budget},
+        "learn": {"model": model and str(Path(model).resolve()), "train": train},
+        # N and K are the hop's words: who says one of them means the paper's strategy.
+        "merge": {"strategy": strategy or ((n or k) and "hop"), "n": n, "k": k, "budget": budget},
     }
     made, feeds = chosen(settings, sections), sources(feed)
     job = run_into_store(feeds, Store(store), made) if store else run_pipeline(feeds, out or Path("variants-out"), made)
@@ -264,23 +270,29 @@ def ingest(
 
 @app.command()
 def text(out: Out) -> None:
-    """One step: product texts become vectors and neighbours."""
+    """One step: product texts become vectors."""
     _step("encode_text", out)
-    _step("retrieve_text", out)
 
 
 @app.command()
 def images(out: Out) -> None:
-    """One step: pictures are fetched where need be, and become vectors, codes and neighbours."""
+    """One step: pictures are fetched where need be, and become vectors."""
     _step("fetch_pictures", out)
     _step("encode_images", out)
-    _step("retrieve_images", out)
+
+
+@app.command()
+def learn(out: Out) -> None:
+    """One step: spaces are learned from the known groups, and the strategy is planned."""
+    for name in ("learn", "project", "plan"):
+        _step(name, out)
 
 
 @app.command()
 def expand(out: Out) -> None:
-    """One step: the two lists become candidates."""
-    _step("expand", out)
+    """One step: vectors become neighbours, and neighbours become candidates."""
+    for name in ("retrieve_text", "retrieve_lexical", "retrieve_images", "expand"):
+        _step(name, out)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from service.explanation import Explanation
 from service.job import Job
+from service.learning.in_words import taught_in_words
 from service.preview import Preview
 from service.run_folder import StepRecord
 from service.searcher import Found
@@ -62,6 +63,7 @@ def show_run(console: Console, job: Job) -> None:
         f"{measured['recall']:.1%} of the known variants are among them (measured on {measured['queries']:,} products)"
         if measured["queries"]
         else "no groups are known in this feed, so recall can't be measured",
+        *taught_in_words(job, {"folds": measured.get("folds", 0)}),
         f"candidates: {job.folder.candidates}",
         f"refused:    {job.folder.refused}",
         f"report:     {job.folder.root / 'report.html'}",
@@ -110,6 +112,7 @@ def show_plan(console: Console, made: Plan) -> None:
         "known groups": f"chosen and judged on {made.groups:,} known groups, never the same ones both",
         "proxy": "fewer than 30 groups are known: chosen by pairs that a picture and a text link cross, not by truth",
         "default": "nothing is known by which to choose: the first strategy stands",
+        "model": "the plan of the catalogue that the model was learned from",
     }[made.basis]
     table = Table("budget", "strategy", "settings", "candidates", "recall (95 %)", "ahead of", box=None)
     for one in made.offers:

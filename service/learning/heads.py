@@ -121,9 +121,19 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
-class _Frame:
-    """Principal components: where the vectors' mean is, and the directions in which they vary."""
+class Frame:
+    """Principal components: where the vectors' mean is, and the directions in which they vary.
 
+    No group has a part in them, so heads learned from different groups of the same vectors can share one.
+
+    Attributes:
+        present: bool (n,): which vectors are not zero.
+        mean: float32 (D,).
+        directions: float32 (D, p), orthonormal columns, the greatest variance first.
+        variances: float64 (p,).
+    """
+
+    present: NDArray[np.bool_]
     mean: NDArray[np.float32]
     directions: NDArray[np.float32]
     variances: Matrix
@@ -172,6 +182,7 @@ def learn_head(
     dimensions: int = DIMENSIONS,
     principal: int = PRINCIPAL,
     seed: int = 7,
+    frame: Frame | None = None,
 ) -> Head:
     """Learns the projection that brings variants together; with no known groups, one that needs none.
 
@@ -187,6 +198,7 @@ def learn_head(
         dimensions: d of the projection; fewer where the vectors vary in fewer directions.
         principal: Principal components in which covariances are taken.
         seed: Seed of folds and samples.
+        frame: The principal components, where they were found before.
 
     Raises:
         AxisMismatch: There is not one group a vector.
@@ -194,9 +206,8 @@ def learn_head(
     """
     if values.ndim != 2 or groups.shape != values.shape[:1]:
         raise AxisMismatch(f"vectors of {values.shape} can't have groups of {groups.shape}")
-    present = _present(values)
-    frame = _frame(values, present, principal, seed)
-    known = _of_several(np.where(present, np.asarray(groups, np.int64), -1))
+    frame = frame or frame_of(values, principal, seed)
+    known = _of_several(np.where(frame.present, np.asarray(groups, np.int64), -1))
     folds = split_groups(known, _FOLDS, seed)
     within = _within(values, known, folds, frame, seed)
     with threadpool_limits(1):  # On a busy machine several threads wait for each other over matrices this small.
@@ -205,7 +216,7 @@ def learn_head(
         matrix = _solved(frame.total, within.covariance(frame.total), shrinkage, dimensions)
     degrees = float(within.degrees.sum())
     learned = Learned(
-        vectors=int(present.sum()),
+        vectors=int(frame.present.sum()),
         groups=within.groups,
         products=within.products,
         pairs=within.pairs,
@@ -308,7 +319,13 @@ def _present(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     return present
 
 
-def _frame(values: NDArray[np.floating], present: NDArray[np.bool_], principal: int, seed: int) -> _Frame:
+def frame_of(values: NDArray[np.floating], principal: int = PRINCIPAL, seed: int = 7) -> Frame:
+    """The principal components of vectors, (n, D), rows of zeros passed over.
+
+    Raises:
+        VariantsError: A vector holds a number that is not finite, or all vectors are the same.
+    """
+    present = _present(values)
     rows = np.flatnonzero(present)
     width = values.shape[1]
     if not len(rows):
@@ -323,7 +340,7 @@ def _frame(values: NDArray[np.floating], present: NDArray[np.bool_], principal: 
     if variances[-1] <= np.square(mean, dtype=np.float64).sum() * 1e-12:
         raise VariantsError(f"all {len(rows)} vectors are the same", "A projection is learned from what differs")
     directions = turn[:, kept] if basis is None else basis @ turn[:, kept]
-    return _Frame(mean, np.ascontiguousarray(directions, np.float32), variances[kept])
+    return Frame(present, mean, np.ascontiguousarray(directions, np.float32), variances[kept])
 
 
 def _moment(
@@ -358,7 +375,7 @@ def _range(
     return basis
 
 
-def _within(values: NDArray[np.floating], groups: Rows, folds: Rows, frame: _Frame, seed: int) -> _Within:
+def _within(values: NDArray[np.floating], groups: Rows, folds: Rows, frame: Frame, seed: int) -> _Within:
     scatters = np.zeros((_FOLDS, len(frame.variances), len(frame.variances)))
     degrees = np.zeros(_FOLDS)
     counts = np.zeros(3, np.int64)
@@ -426,7 +443,7 @@ def _recalls(
     values: NDArray[np.floating],
     groups: Rows,
     folds: Rows,
-    frame: _Frame,
+    frame: Frame,
     within: _Within,
     dimensions: int,
     seed: int,

@@ -35,7 +35,7 @@ A choice from ten known groups lost .02, from thirty .006, from a hundred .003, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -43,9 +43,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidates.errors import SettingsError
+from candidates.provenance import Candidates
 from candidates.qrels import VARIANT, Qrels, Source
-from candidates.run import Run
-from candidates.settings import MergeSettings
+from candidates.run import Run, stacked
+from candidates.settings import FusedSettings, MergeSettings
 from eval.bootstrap import difference, interval
 from eval.curves import Measured, sweep_list
 from eval.metrics import group_numbers, product_rows
@@ -102,6 +103,9 @@ class Given:
         every_text: Text lists of every product, at least 3 deep; for the proxy.
         every_image: Image lists of every product, at least 3 deep, and as deep as the greatest K.
         threads: Threads to use.
+        fused: Fused lists of the sampled queries, None where nothing is fused.
+        every_fused: Fused lists of every product, for their hop.
+        hop: How it asks them again.
     """
 
     text: Run
@@ -109,17 +113,62 @@ class Given:
     every_text: Run
     every_image: Run
     threads: int = 1
+    fused: Candidates | None = None
+    every_fused: Candidates | None = None
+    hop: FusedSettings = field(default_factory=FusedSettings)
 
     def of(self, rows: NDArray[np.integer]) -> Given:
         """The same for some of the queries, by their place among them."""
         if len(rows) == len(self.text):
             return self
-        return Given(self.text.take(rows), self.image.take(rows), self.every_text, self.every_image, self.threads)
+        fused = self.fused.take(rows) if self.fused is not None else None
+        return replace(self, text=self.text.take(rows), image=self.image.take(rows), fused=fused)
 
     @property
     def deepest(self) -> int:
         """Length of the longest list."""
         return int(max(self.text.counts.max(initial=0), self.image.counts.max(initial=0)))
+
+    def made(self, entry: Entry, depth: int) -> Run:
+        """The ranked lists of an entry from lists of this depth."""
+        image = self.every_image if entry.walks else self.image.top(depth)
+        lists = Lists(self.text.top(depth), image, None, self.threads, self.every_fused, self.hop, self.fused)
+        return entry.function(lists, MergeSettings().model_copy(update={**entry.settings, "n": max(1, depth)}))
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """The queries of several views, behind each other."""
+
+    parts: tuple[Given, ...]
+
+    @property
+    def rows(self) -> NDArray[np.int32]:
+        """The queries' rows among the products."""
+        return np.concatenate([product_rows(part.text) for part in self.parts])
+
+    def of(self, places: NDArray[np.integer]) -> _Parts:
+        """The same for some of the queries, by their place among all, ascending."""
+        ends = np.cumsum([len(part.text) for part in self.parts])
+        kept = [
+            part.of(places[(places >= end - len(part.text)) & (places < end)] - (end - len(part.text)))
+            for part, end in zip(self.parts, ends, strict=True)
+        ]
+        return _Parts(tuple(part for part in kept if len(part.text)) or tuple(kept[:1]))
+
+    @property
+    def deepest(self) -> int:
+        """Length of the longest list."""
+        return max(part.deepest for part in self.parts)
+
+    def made(self, entry: Entry, depth: int) -> Run:
+        """The ranked lists of an entry from lists of this depth, for all queries."""
+        return stacked([part.made(entry, depth) for part in self.parts])
+
+    def mean_length(self, entry: Entry, depth: int) -> float:
+        """How long these lists are in the mean."""
+        counts = self.made(entry, depth).counts
+        return float(counts.mean()) if len(counts) else 0.0
 
 
 @dataclass(frozen=True)
@@ -162,7 +211,8 @@ class Plan:
     """What each budget buys.
 
     Attributes:
-        basis: `known groups`, `proxy`, or `default` where not even the proxy finds enough.
+        basis: `known groups`, `proxy`, `default` where not even the proxy finds enough, or `model` where it came
+            with a model.
         queries: Products on which the recalls were measured.
         groups: Known groups these belong to.
         asked: The budget asked for, 0 where none was.
@@ -183,6 +233,17 @@ class Plan:
         planned = ", ".join(str(one.budget) for one in self.offers)
         raise SettingsError(f"the budget {budget} is not planned (planned: {planned})", "Plan again with this budget")
 
+    def stretched(self, budget: int) -> Plan:
+        """The same plan with an offer for a further budget: that of the nearest one planned, its recall unknown."""
+        if any(one.budget == budget for one in self.offers):
+            return replace(self, asked=budget)
+        near = min(self.offers, key=lambda one: abs(np.log(one.budget / budget)))
+        scaled = {name: value for name, value in near.settings.items() if name != "budget"} | {"budget": budget}
+        if near.settings["n"] == near.settings["budget"] or near.settings["n"] < budget:
+            scaled["n"] = max(budget, int(near.settings["n"] * budget / near.budget))
+        offer = Offer(near.strategy, scaled, budget, float(budget), None, None, None, "", None, None, None)
+        return replace(self, asked=budget, offers=tuple(sorted((*self.offers, offer), key=lambda one: one.budget)))
+
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Plan:
         """The plan that `dataclasses.asdict` made a document of."""
@@ -199,21 +260,25 @@ class _Trial:
     recalls: tuple[Values, ...]
 
 
-def standard_entries(deepest_look_up: int) -> tuple[Entry, ...]:
+def standard_entries(deepest_look_up: int, fuses: bool = False) -> tuple[Entry, ...]:
     """The strategies of `fusion.merge.strategies` with the parameters worth trying, from simple to involved.
 
     Args:
         deepest_look_up: How deep the image lists of every product are, which bounds the hop's K.
+        fuses: Whether there are fused lists.
     """
+    # Where there are fused lists, they are what reciprocal ranks of two lists would have to beat: fewer are tried.
+    shares = [(1.0, 1.0), (1.0, 2.0)] if fuses else [(1.0, 1.0), (1.0, 2.0), (1.0, 3.0), (2.0, 1.0)]
     rrf: list[Mapping[str, Number]] = [
         {"rrf_k": k, "text_weight": text, "image_weight": image}
-        for (text, image), k in product([(1.0, 1.0), (1.0, 2.0), (1.0, 3.0), (2.0, 1.0)], [10, 30, 60])
+        for (text, image), k in product(shares, [10, 60] if fuses else [10, 30, 60])
     ]
-    weighted = [{"text_weight": 1.0, "image_weight": image} for image in (1.0, 2.0, 0.5)]
+    weighted = [{"text_weight": 1.0, "image_weight": image} for image in ((1.0,) if fuses else (1.0, 2.0, 0.5))]
     return (
         *(Entry(name, STRATEGIES[name]) for name in ("text", "image", "union")),
         *(Entry("rrf", STRATEGIES["rrf"], settings, deeper=5) for settings in rrf),
         *(Entry("weighted", STRATEGIES["weighted"], settings, deeper=5) for settings in weighted),
+        *([Entry("fused", STRATEGIES["fused"])] if fuses else []),
         *(Entry("hop", STRATEGIES["hop"], {"k": k}, walks=True) for k in (1, 2, 4, 8, 16) if k <= deepest_look_up),
     )
 
@@ -225,7 +290,7 @@ def budgets_around(asked: int, planned: Sequence[int] = BUDGETS) -> tuple[int, .
 
 
 def plan(
-    given: Given,
+    given: Given | Sequence[Given],
     qrels: Qrels,
     entries: Sequence[Entry] = (),
     asked: int = 0,
@@ -238,7 +303,7 @@ def plan(
     """Names the best setting for each budget, with the recall it reaches on groups that the choice did not see.
 
     Args:
-        given: The lists of the sampled queries.
+        given: The lists of the sampled queries; several where they were looked up in spaces of their own.
         qrels: What is known; groups that the lists were learned from must be left out of it.
         entries: What is tried, from simple to involved; empty: `standard_entries`.
         asked: The budget asked for; its half and its double are planned too.
@@ -252,14 +317,16 @@ def plan(
     """
     if asked < 0 or min(budgets, default=1) < 1:
         raise SettingsError(f"a budget of {min(asked, *budgets)} candidates", "A budget is a whole number from 1")
-    rows = product_rows(given.text)
-    judges, basis = _judges(given, qrels, rows)
+    parts = _Parts((given,) if isinstance(given, Given) else tuple(given))
+    rows, first = parts.rows, parts.parts[0]
+    judges, basis = _judges(first, qrels, rows)
     truth = judges[-1]
-    entries = entries or standard_entries(int(given.every_image.counts.max(initial=0)))
+    looked = int(first.every_image.counts.max(initial=0))
+    entries = entries or standard_entries(looked, all(part.fused is not None for part in parts.parts))
     if basis != "known groups":
         entries = [entry for entry in entries if not entry.walks] or entries
     needed = np.isin(rows, np.concatenate([judge.rows for judge in judges]))
-    some = given.of(np.flatnonzero(needed if needed.any() else ~needed))
+    some = parts.of(np.flatnonzero(needed if needed.any() else ~needed))
     options = {"resamples": resamples, "seed": seed}
     fold = _folds(group_numbers(truth.groups), folds, seed)
     offers = []
@@ -328,14 +395,16 @@ def cut_for(lengths: NDArray[np.integer], budget: float) -> int:
     return int(np.argmin(np.abs(means - budget))) + 1
 
 
-def _trials(entry: Entry, budgets: Sequence[int], given: Given, judges: Sequence[Measured]) -> list[tuple[_Trial, int]]:
+def _trials(
+    entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequence[Measured]
+) -> list[tuple[_Trial, int]]:
     """One entry at every budget; lists are made once for all the budgets that they serve."""
     made: tuple[int, Run] | None = None
     tried = []
     for budget in sorted(budgets):
         depth = _walk_length(entry, given, budget) if entry.walks else _list_depth(budget * entry.deeper, given.deepest)
         if made is None or made[0] != depth:
-            made = depth, _made(entry, given, depth)
+            made = depth, given.made(entry, depth)
         tried.append((_trial(entry, depth, made[1], budget, judges), budget))
     return tried
 
@@ -359,13 +428,6 @@ def _recall(run: Run, judge: Measured, cut: int) -> Values:
     return np.asarray(hits.sum(axis=1) / judge.known, np.float64)
 
 
-def _made(entry: Entry, given: Given, depth: int) -> Run:
-    """The ranked lists of an entry from lists of this depth."""
-    image = given.every_image if entry.walks else given.image.top(depth)
-    lists = Lists(given.text.top(depth), image, threads=given.threads)
-    return entry.function(lists, MergeSettings().model_copy(update={**entry.settings, "n": max(1, depth)}))
-
-
 def _list_depth(wanted: int, deepest: int) -> int:
     """The least of 200, 500, 1,000, 2,000, … that suffices, so that budgets share lists; at most the deepest."""
     depth, steps = 200, (2.5, 2.0, 2.0)
@@ -374,29 +436,24 @@ def _list_depth(wanted: int, deepest: int) -> int:
     return min(depth, deepest)
 
 
-def _walk_length(entry: Entry, given: Given, budget: int) -> int:
+def _walk_length(entry: Entry, given: _Parts, budget: int) -> int:
     """The N at which a walk reaches the budget in the mean with a little to spare; the deepest where none does."""
-    deepest = int(given.text.counts.max(initial=0))
-    step = -(-len(given.text) // _SAMPLE) or 1
-    sample = given.of(np.arange(0, len(given.text), step))
+    deepest = max(int(part.text.counts.max(initial=0)) for part in given.parts)
+    size = len(given.rows)
+    sample = given.of(np.arange(0, size, -(-size // _SAMPLE) or 1))
     wanted = budget * _SLACK
     # Doubling brackets N; within the bracket the straight line between its ends says where to look next.
     low, at_low, high = 0, 0.0, 1
-    while (at_high := _mean_length(entry, sample, high)) < wanted and high < deepest:
+    while (at_high := sample.mean_length(entry, high)) < wanted and high < deepest:
         low, at_low, high = high, at_high, min(2 * high, deepest)
     while at_high >= wanted and high - low > 1:
         middle = low + round((high - low) * (wanted - at_low) / (at_high - at_low))
         middle = min(max(middle, low + 1), high - 1)
-        if (there := _mean_length(entry, sample, middle)) < wanted:
+        if (there := sample.mean_length(entry, middle)) < wanted:
             low, at_low = middle, there
         else:
             high, at_high = middle, there
     return min(high, max(1, deepest))
-
-
-def _mean_length(entry: Entry, given: Given, depth: int) -> float:
-    counts = _made(entry, given, depth).counts
-    return float(counts.mean()) if len(counts) else 0.0
 
 
 def _folds(numbered: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:

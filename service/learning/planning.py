@@ -1,55 +1,84 @@
-"""The plan of a finished run: its own lists, asked deeper, at every budget."""
+"""The plan of a run: its own lists, asked deeper, at every budget."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 
 from candidates.artifacts import write_json
+from candidates.qrels import Qrels
 from service.job import Job
+from service.learning.held_out import HeldOut, View, looked_up
 from service.learning.planner import BUDGETS, Given, Plan, budgets_around, plan
-from service.lookups import image_lookup, text_lookup
-from service.steps.retrieve import neighbours_run
 
 MOST_QUERIES = 2000
-"""Products whose lists are asked, a seeded sample where there are more."""
-
-_DEEPER = 5
-"""Lists are asked so many times as deep as the greatest budget: fused lists gain from what stands behind it."""
+"""Products on which strategies are compared, a seeded sample where there are more."""
 
 
 def plan_run(job: Job, asked: int) -> Plan:
-    """Plans from a run whose lists are made, and writes `plan.json` beside its results.
+    """Plans for a finished run, and writes `plan.json` beside its results.
 
-    The groups of the catalogue choose and judge, never the same ones both; a model that learned from these very
-    groups would make its lists look better than they are, so plan on another catalogue than it was learned from.
+    The groups of the catalogue choose and judge, never the same ones both, and not in spaces that they taught.
 
     Args:
         job: The run.
         asked: The budget asked for, 0 for none.
     """
-    size = len(job.catalogue)
-    rows = job.qrels.queries()
-    rows = rows if len(rows) else job.catalogue.axis.rows
-    if len(rows) > MOST_QUERIES:
-        rows = np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, MOST_QUERIES, replace=False))
+    made = planned(job, asked, job.qrels)
+    write_json(job.folder.plan, asdict(made))
+    return made
+
+
+def planned(job: Job, asked: int, qrels: Qrels | None = None) -> Plan:
+    """The best strategy at each budget.
+
+    Args:
+        job: A run whose spaces are made.
+        asked: The budget asked for, 0 for none.
+        qrels: By what strategies are judged; by default by the groups that may be learned from.
+    """
+    qrels, size = job.lessons if qrels is None else qrels, len(job.catalogue)
     budgets = tuple(budget for budget in budgets_around(asked) if budget < size) or (max(1, size - 1),)
-    depth = min(_DEEPER * max(budgets), max(1, size - 1))
-    given = Given(
-        text_lookup(job).neighbours(rows, depth),
-        image_lookup(job).neighbours(rows, depth),
-        neighbours_run(job, "text"),
-        neighbours_run(job, "image"),
-        job.threads,
-    )
-    made = plan(
-        given,
-        job.qrels,
+    return plan(
+        _given(job, qrels),
+        qrels,
         asked=asked,
         budgets=[one for one in BUDGETS if one in budgets] or budgets,
         resamples=job.settings.evaluation.bootstrap,
         seed=job.settings.run.seed,
     )
-    write_json(job.folder.plan, asdict(made))
-    return made
+
+
+def _given(job: Job, qrels: Qrels) -> Sequence[Given]:
+    """The lists of a sample of products with known variants; of any products where none are known."""
+    if len(qrels.queries()):
+        return [_of_view(view, job) for view in _sampled(job.held_out, job.settings.run.seed)]
+    rows, draw = job.catalogue.axis.rows, np.random.default_rng(job.settings.run.seed)
+    rows = rows if len(rows) <= MOST_QUERIES else np.sort(draw.choice(rows, MOST_QUERIES, replace=False))
+    return [_of_view(looked_up(job, rows), job)]
+
+
+def _sampled(held_out: HeldOut, seed: int) -> list[View]:
+    """Each view with its share of the queries."""
+    share = min(1.0, MOST_QUERIES / len(held_out.rows))
+    draw = np.random.default_rng(seed)
+    sizes = [max(1, round(share * len(view.rows))) for view in held_out.views]
+    return [
+        view if size == len(view.rows) else view.of(np.sort(draw.choice(len(view.rows), size, replace=False)))
+        for view, size in zip(held_out.views, sizes, strict=True)
+    ]
+
+
+def _of_view(view: View, job: Job) -> Given:
+    return Given(
+        view.text,
+        view.image,
+        view.every_text,
+        view.every_image,
+        job.threads,
+        view.fused,
+        view.every_fused,
+        view.hop,
+    )

@@ -52,8 +52,8 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
     from image_retrieval.encoders import encoder_for
 
     encoder = encoder_for(job.settings.image, job.threads)
-    if job.model:
-        _require_same(encoder, job.model)
+    if job.given_model:
+        _require_same(encoder, job.given_model)
     pictures = list_pictures(job.catalogue, job.places)
     inputs = {
         "pictures": digest_of([(picture.id, picture.name, picture.stamp) for picture in pictures]),
@@ -73,7 +73,8 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
 
 def _placed(job: Job) -> str:
     """Digest of what decides whether a picture is a placeholder."""
-    return digest_of([job.catalogue.column(name) for name in ("group", "product_type", "seller", "title")])
+    named = ("product_type", "seller", "title", *(["group"] if job.teaches else []))
+    return digest_of([job.catalogue.column(name) for name in named])
 
 
 def _require_same(encoder: ImageEncoder, model: Model) -> None:
@@ -105,8 +106,8 @@ def missing_pictures(job: Job) -> list[PictureFile]:
 
 def _chosen_base(job: Job) -> list[object]:
     settings = job.settings.image
-    if job.model:
-        return [job.model.base.version]
+    if job.given_model:
+        return [job.given_model.base.version]
     if not settings.base:
         return [settings.base_dimensions, settings.base_sample, job.settings.run.seed]
     try:
@@ -149,8 +150,8 @@ class _Work:
         from image_retrieval.base import Base
 
         settings = self.job.settings.image
-        if self.job.model:
-            return self.job.model.base
+        if self.job.given_model:
+            return self.job.given_model.base
         if settings.base:
             return Base.open(Path(settings.base))
         if (
@@ -262,6 +263,7 @@ class _Work:
         distinct, contents = np.unique(self.digests[readable], return_inverse=True)
         owners = np.array([picture.product_row for picture in self.found], np.int64)[readable]
         groups, types, sellers = map(catalogue.codes, ("group", "product_type", "seller"))
+        groups = groups if self.job.teaches else np.full_like(groups, -1)
         products = Products(groups, types, sellers, catalogue.column("title"))
         found = find_placeholders(contents, owners, products, Thresholds(least, 2 * least, 4 * least))
         mend = "Give each product a photograph of its own; placeholder_things = 0 under [image] keeps such pictures"

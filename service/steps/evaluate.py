@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from candidates.artifacts import write_json, write_parquet
 from candidates.provenance import Candidates
-from candidates.run import Run
+from candidates.run import Run, stacked
 from eval.bootstrap import Interval, difference, interval
 from eval.curves import (
     Measured,
@@ -30,9 +29,9 @@ from fusion.merge.fused import reciprocal_rank, weighted
 from fusion.merge.hop import pool
 from service.candidate_files import read_candidates
 from service.job import Job
-from service.lookups import image_lookup, text_lookup
+from service.learning.held_out import HeldOut, curve_depth
+from service.learning.missed import estimate_missed
 from service.run_folder import Counts, Step, StepRecord
-from service.steps.retrieve import neighbours_run
 
 PAPER_TEXT, PAPER_IMAGE = 500, 1000
 """Depths of the two lists in the paper's comparison of text, image and both (section 4.2)."""
@@ -47,7 +46,9 @@ def evaluate(job: Job) -> StepRecord:
         "images": folder.require("retrieve_images").key,
         "catalogue": folder.require("ingest").counts["catalogue"],
         "settings": job.settings.evaluation.model_dump(mode="json"),
-        "merge": job.settings.merge.model_dump(mode="json"),
+        "merge": job.merge.model_dump(mode="json"),
+        "learn": folder.require("learn").key,
+        "fused": job.settings.fused.model_dump(mode="json"),
         "global": job.settings.feed.groups_are_global,
     }
     outputs = (folder.root / "curves.parquet", folder.evaluation)
@@ -63,14 +64,16 @@ class Deep:
         text: Their text lists.
         image: Their image lists.
         pooled: Both of them, with the rank in either.
-        image_lists: int32 (n, K): the first image neighbours of every product.
+        held_out: Where they come from.
+        fused: Fused lists, asked again; None where nothing is fused.
     """
 
     queries: Measured
     text: Run
     image: Run
     pooled: Candidates
-    image_lists: NDArray[np.int32]
+    held_out: HeldOut
+    fused: Candidates | None
 
 
 def _measure(job: Job) -> Counts:
@@ -80,10 +83,9 @@ def _measure(job: Job) -> Counts:
         write_json(job.folder.evaluation, {"queries": 0})
         (job.folder.root / "curves.png").unlink(missing_ok=True)  # an earlier run's, whose groups are gone
         return {"queries": 0}
-    deep = deep_lists(job, rows)
+    deep = deep_lists(job)
     made = operating_points(job, deep)
-    everything = read_candidates(job.folder.candidates, job.catalogue.axis)
-    own = everything.take(deep.queries.rows)
+    everything, own = _candidates(job, deep)
     found = _of_candidates(job, everything, own, deep.queries)
     write_parquet(job.folder.root / "curves.parquet", to_table(made))
     cost, reached = float(own.counts.mean()), found["recall"]["mean"]
@@ -95,39 +97,70 @@ def _measure(job: Job) -> Counts:
         "metrics": _metric_rows(job, deep, own, found),
         "gains": gains(job, deep, made),
         "slices": [asdict(one) for one in _slices(job, own)],
+        "folds": len(deep.held_out.views) if deep.held_out.crossed else 0,
+        "missed": _missed(job, deep),
     }
     write_json(job.folder.evaluation, document)
-    return {"queries": len(rows), "points": len(made), "recall": round(reached, 4), "candidates_per_product": cost}
+    return {
+        "queries": len(deep.queries.rows),
+        "points": len(made),
+        "recall": round(reached, 4),
+        "candidates_per_product": cost,
+        "folds": document["folds"],
+    }
 
 
-def deep_lists(job: Job, rows: NDArray[np.int32]) -> Deep:
-    """Asks both indexes for the deepest lists that the curve needs, of a sample of queries where there are many."""
-    settings, size = job.settings.evaluation, len(job.catalogue)
-    if len(rows) > settings.max_queries:
-        rows = np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, settings.max_queries, replace=False))
-    depth = max(1, min(max(settings.text_depths), int(settings.max_share * size) + 1, size - 1))
-    image_lists, _ = neighbours_run(job, "image").matrix(max(settings.hops, default=0))
-    text, image = text_lookup(job).neighbours(rows, depth), image_lookup(job).neighbours(rows, depth)
-    return Deep(Measured(rows, job.qrels), text, image, pool(text, image, threads=job.threads), image_lists)
+def deep_lists(job: Job) -> Deep:
+    """The lists of the products measured, as deep as the curve needs them."""
+    found, depth = job.held_out, curve_depth(job)
+    text, image = found.text.top(depth), found.image.top(depth)
+    fused = found.fused_hop()
+    pooled = pool(text, image, threads=job.threads)
+    return Deep(Measured(found.rows, job.qrels), text, image, pooled, found, fused.top(depth) if fused else None)
+
+
+def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
+    """The candidates that tell of pairs, and those of the queries.
+
+    Those that the run made came of all known groups. Where spaces were learned from these very groups, the queries
+    are measured on candidates made in the same way without their own groups' part.
+    """
+    if deep.held_out.crossed:
+        own = deep.held_out.candidates(job.merge, job.qrels.groups if job.merge.collapse_known else None)
+        return own, own
+    everything = read_candidates(job.folder.candidates, job.catalogue.axis)
+    return everything, everything.take(deep.queries.rows)
+
+
+def _missed(job: Job, deep: Deep) -> dict[str, Any]:
+    """The estimate of variants outside the candidates, on a fair sample of all products."""
+    fair, depth = deep.held_out.fair, curve_depth(job)
+    text, image = (stacked([getattr(view, kind).top(depth) for view in fair]) for kind in ("text", "image"))
+    siblings = job.qrels.groups if job.merge.collapse_known else None
+    own = stacked([view.candidates(job.merge, siblings) for view in fair])
+    made = estimate_missed(text, image, job.qrels, own, seed=job.settings.run.seed)
+    return asdict(made) | {"products": len(text), "of": len(job.catalogue)}
 
 
 def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     """Every strategy over its grid, with intervals."""
-    settings, merge = job.settings.evaluation, job.settings.merge
-    depths = settings.text_depths
+    settings, merge = job.settings.evaluation, job.merge
+    depths, found = settings.text_depths, deep.held_out
     weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
-    fused: dict[str, Candidates] = {
+    merged: dict[str, Candidates] = {
         "rrf": reciprocal_rank(deep.text, deep.image, k=merge.rrf_k, threads=job.threads, **weights),
         "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
     }
+    merged |= {"fused": deep.fused} if deep.fused is not None else {}
+    every = [view.every_image.matrix(max(settings.hops, default=0))[0] for view in found.views]
     halves = [(max(1, depth // 2), max(1, depth // 2)) for depth in depths]
     unions = sorted({*halves, *((depth, depth) for depth in depths), (PAPER_TEXT, PAPER_IMAGE)})
     sweeps: list[Sweep] = [
         sweep_list("text", deep.text, deep.queries, depths, "n"),
         sweep_list("image", deep.image, deep.queries, depths, "k"),
         sweep_union(deep.pooled, deep.queries, unions),
-        *(sweep_list(name, run, deep.queries, depths, "budget") for name, run in fused.items()),
-        *(sweep_hop(deep.text, deep.image_lists, deep.queries, depths, k) for k in settings.hops),
+        *(sweep_list(name, run, deep.queries, depths, "budget") for name, run in merged.items()),
+        *(sweep_hop(deep.text, every, deep.queries, depths, k, found.view_of) for k in settings.hops),
     ]
     return points(
         sweeps,
@@ -161,7 +194,7 @@ def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
 def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -> list[dict[str, Any]]:
     both = {"pairs completeness": found["pairs_completeness"], "reduction ratio": found["reduction_ratio"]}
     lists = [_row(name, run, deep.queries) for name, run in (("text", deep.text), ("image", deep.image))]
-    chosen = _row(job.settings.merge.strategy, own, deep.queries)
+    chosen = _row(job.merge.strategy, own, deep.queries)
     return [chosen | {"chosen": True, "values": chosen["values"] | both}, *lists]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from candidates.provenance import Candidates
 from candidates.run import Run
-from fusion.merge.strategies import Lists, budget, cap, fuse_lists, merge
+from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
 from service.candidate_files import is_made_of, part_path, write_part
 from service.job import Job
 from service.progress import track
@@ -26,7 +26,7 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
         job: The run.
         rows: Only the parts of these products (whole parts; see `run.part`).
     """
-    settings, folder = job.settings.merge, job.folder
+    settings, folder = job.merge, job.folder
     inputs = {
         "text": folder.require("retrieve_text").key,
         "images": folder.require("retrieve_images").key,
@@ -68,15 +68,15 @@ def _starts(job: Job, rows: slice) -> range:
 
 
 def _groups(job: Job) -> NDArray[np.int32] | None:
-    return job.qrels.groups if job.settings.merge.collapse_known else None
+    return job.qrels.groups if job.merge.collapse_known else None
 
 
 def _fused(job: Job, text: Run, image: Run) -> Candidates | None:
     """Fused lists of every product, for the strategy that asks them again."""
-    if job.settings.merge.strategy != "fused":
+    if job.merge.strategy != "fused":
         return None
-    depth = max(budget(job.settings.merge), job.settings.fused.own, job.settings.fused.seed_depth)
-    return fuse_lists(text, neighbours_run(job, "lexical"), image, job.settings.fused, depth, job.threads)
+    depth = max(budget(job.merge), job.settings.fused.own, job.settings.fused.seed_depth)
+    return fuse_lists(Three(text, neighbours_run(job, "lexical"), image), job.settings.fused, depth, job.threads)
 
 
 def _part(job: Job, every: Lists, start: int, key: str) -> int:
@@ -86,6 +86,6 @@ def _part(job: Job, every: Lists, start: int, key: str) -> int:
         axis = job.catalogue.axis
         rows = axis.rows[start : start + job.settings.run.part]
         text = every.text if len(rows) == len(axis) else every.text.take(rows)
-        made = merge(replace(every, text=text), job.settings.merge)
+        made = merge(replace(every, text=text), job.merge)
         write_part(path, made, start, axis, key)
     return int(pq.read_metadata(path).num_rows)

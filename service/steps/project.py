@@ -10,11 +10,12 @@ from service.lookups import image_owners
 from service.run_folder import Counts, Step, StepRecord
 
 if TYPE_CHECKING:
+    from service.learning.spaces import Ingredients
     from text_retrieval.lexical import Lexicon
 
 
 def project(job: Job) -> StepRecord:
-    """Writes `text/projected.arrow` and `image/projected.arrow` where the settings name a model.
+    """Writes `text/projected.arrow` and `image/projected.arrow`, unless vectors stay as encoded.
 
     Raises:
         ModelMissing: There is no model in the folder, or it was changed.
@@ -34,7 +35,7 @@ def project(job: Job) -> StepRecord:
         model.text.apply(joint_text(job, model.lexicon)).save(targets[0])
         axis, _ = image_owners(job)
         model.image.apply(Vectors.open(folder.image / "vectors.arrow", axis)).save(targets[1])
-        return {"model": model.version, "learned_from": model.about.get("learned", {})}
+        return {"model": model.version, "learned": model.about.get("learned", {})}
 
     return Step(folder, "project", inputs, targets if model else ()).run(work)
 
@@ -46,6 +47,16 @@ def joint_text(job: Job, lexicon: Lexicon) -> Vectors:
     dense = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
     spelled = lexicon.encode(lexical_texts(job.catalogue, job.settings.text))
     return joined(dense, Vectors(dense.axis, spelled, lexicon.version), job.settings.learn.lexical_weight)
+
+
+def ingredients(job: Job) -> Ingredients:
+    """The vectors that spaces are learned from, with a lexicon of the catalogue's own."""
+    from service.learning.spaces import Ingredients
+
+    lexicon = fitted_lexicon(job)
+    axis, owners = image_owners(job)
+    image = Vectors.open(job.folder.image / "vectors.arrow", axis)
+    return Ingredients(joint_text(job, lexicon), image, owners, lexicon)
 
 
 def fitted_lexicon(job: Job) -> Lexicon:

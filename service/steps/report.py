@@ -27,10 +27,21 @@ from eval.slices import Slice
 from fusion.merge.strategies import budget
 from service.candidate_files import read_candidates
 from service.job import Job
+from service.learning.in_words import taught_in_words
+from service.learning.planner import Offer, Plan
 from service.lookups import image_lookup, text_lookup
 from service.picture_files import list_pictures
 from service.refusals import all_refusals
 from service.run_folder import Counts, Step, StepRecord
+
+_PLANNED_BY = {
+    "known groups": "Strategies were compared on known groups at equal cost; the recall of each is measured on groups "
+    "that did not choose it.",
+    "proxy": "Too few groups are known to choose by (or none may be looked at): strategies were compared by pairs that "
+    "a link by text and a link by picture join. That says which to take, not what it finds.",
+    "default": "Nothing is known by which strategies could be compared: this one stands for want of a better.",
+    "model": "The plan comes with the model: it was measured on the catalogue that the model was learned from.",
+}
 
 EXAMPLES, SHOWN = 10, 8
 """Example products, and candidates shown of each."""
@@ -72,6 +83,10 @@ def _report(job: Job, examples: tuple[model.Example, ...]) -> model.Report:
         examples=examples,
         refused=model.Refused.of(all_refusals(job.folder)),
         making=_making(job),
+        taught=taught_in_words(job, measured),
+        planned=_planned(job),
+        planned_by=_planned_by(job),
+        estimates=_estimates(measured),
     )
 
 
@@ -87,7 +102,7 @@ def _counts(job: Job, measured: dict[str, Any]) -> model.Counts:
 
 
 def _chosen(job: Job, measured: dict[str, Any]) -> OperatingPoint:
-    settings, counts = job.settings.merge, job.folder.require("expand").counts
+    settings, counts = job.merge, job.folder.require("expand").counts
     found = measured.get("candidates", {})
     span = found.get("recall", {"mean": float("nan"), "low": float("nan"), "high": float("nan")})
     cost = counts["candidates"] / len(job.catalogue)
@@ -114,6 +129,53 @@ def _parameters(settings: MergeSettings) -> Setting:
         "image": Setting(k=depth),
         "union": Setting(n=half, k=half),
     }.get(settings.strategy, Setting(budget=depth))
+
+
+def _planned(job: Job) -> tuple[model.Planned, ...]:
+    if not job.plans:
+        return ()
+    made = Plan.of(json.loads(job.folder.plan.read_text("utf-8")))
+    return tuple(
+        model.Planned(one.budget, _of_offer(one, job), one.runner_up, one.ahead, one.budget == made.asked)
+        for one in made.offers
+    )
+
+
+def _of_offer(offer: Offer, job: Job) -> OperatingPoint:
+    settings = offer.merge(job.settings.merge)
+    recall, low, high = (float("nan") if one is None else one for one in (offer.recall, offer.low, offer.high))
+    cost, queries = offer.candidates_per_product, job.folder.require("evaluate").counts["queries"]
+    known = {"recall": recall, "low": low, "high": high, "recall_by_group": float("nan"), "queries": queries}
+    return OperatingPoint(
+        offer.strategy,
+        **asdict(_parameters(settings)),
+        candidates_per_product=cost,
+        share=cost / len(job.catalogue),
+        **known,
+    )
+
+
+def _planned_by(job: Job) -> str:
+    found = job.folder.require("plan").counts.get("from")
+    return _PLANNED_BY.get(str(found), "")
+
+
+def _estimates(measured: dict[str, Any]) -> tuple[model.Estimate, ...]:
+    """The estimates of missed variants, raised from the sample to all products."""
+    missed = measured.get("missed")
+    if not missed:
+        return ()
+    scale = missed["of"] / max(1, missed["products"])
+    known = missed["known"] - missed["known_missed"]
+    made = [
+        model.Estimate("of known groups (counted)", scale * known, *[scale * missed["known_missed"]] * 3),
+    ]
+    for name, about in (("within", "of products without a known group"), ("across", "of other sellers")):
+        one = missed[name]
+        if one:
+            found, outside = (None if one[key] is None else scale * one[key] for key in ("found", "missed"))
+            made.append(model.Estimate(about, found, outside, scale * one["low"], scale * one["high"]))
+    return tuple(made) if len(made) > 1 else ()
 
 
 def _gains(measured: dict[str, Any]) -> model.Gains | None:

@@ -25,7 +25,7 @@ _AT = (10, 100)
 
 def retrieve_text(job: Job) -> StepRecord:
     """The N nearest products of each by text, in `text/neighbours-…/`, and the index's recall against exact."""
-    depth = _deep(job, max(job.settings.merge.n, job.settings.merge.budget) + _siblings(job))
+    depth = _deep(job, max(job.merge.n, job.merge.budget) + _siblings(job))
     inputs = {
         "vectors": vectors_key(job, "encode_text"),
         "settings": job.settings.text.model_dump(mode="json", exclude={"batch"}),
@@ -35,7 +35,7 @@ def retrieve_text(job: Job) -> StepRecord:
 
 def retrieve_images(job: Job) -> StepRecord:
     """The K (or more) nearest products of each by image, in `image/neighbours-…/`, and the index's recall."""
-    wanted = image_depth(job.settings.merge) + (0 if job.settings.merge.strategy == "hop" else _siblings(job))
+    wanted = image_depth(job.merge) + (0 if job.merge.strategy == "hop" else _siblings(job))
     depth = _deep(job, max(wanted, max(job.settings.evaluation.hops, default=0), 1))
     inputs = {
         "vectors": vectors_key(job, "encode_images"),
@@ -46,9 +46,9 @@ def retrieve_images(job: Job) -> StepRecord:
 
 def retrieve_lexical(job: Job) -> StepRecord:
     """Each product's nearest by the letters of its text, in `text/lexical-…/`, where the strategy is `fused`."""
-    if job.settings.merge.strategy != "fused":
+    if job.merge.strategy != "fused":
         return Step(job.folder, "retrieve_lexical", {"strategy": "another"}).run(lambda: {"depth": 0})
-    depth = _deep(job, max(job.settings.merge.n, job.settings.merge.budget) + _siblings(job))
+    depth = _deep(job, max(job.merge.n, job.merge.budget) + _siblings(job))
     inputs = {
         "catalogue": job.folder.require("ingest").counts["catalogue"],
         "fields": list(job.settings.text.fields),
@@ -61,15 +61,15 @@ def retrieve_lexical(job: Job) -> StepRecord:
 
 def _deep(job: Job, depth: int) -> int:
     """The depth of lists: deeper where hubs are to step back in them first."""
-    if job.settings.merge.strategy != "fused":
+    if job.merge.strategy != "fused":
         return depth
-    return min(depth_for(max(depth, budget(job.settings.merge))), max(1, len(job.catalogue) - 1))
+    return min(depth_for(max(depth, budget(job.merge))), max(1, len(job.catalogue) - 1))
 
 
 def _siblings(job: Job) -> int:
     """How much deeper to ask so that siblings, which eat no budget, crowd out nobody."""
     groups = job.qrels.groups[job.qrels.groups >= 0]
-    return int(np.bincount(groups).max(initial=1)) - 1 if job.settings.merge.collapse_known else 0
+    return int(np.bincount(groups).max(initial=1)) - 1 if job.merge.collapse_known else 0
 
 
 def _retrieve(

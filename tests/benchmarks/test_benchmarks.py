@@ -184,7 +184,13 @@ def test_known_figures(ground, tmp_path):
         known_figures.Known("hop", "hop", (("n", 5), ("k", 1)), 0.5, 8),
     )
     evaluation = {"text_depths": (5, 10), "hops": (1,), "max_share": 1.0, "bootstrap": 20}
-    settings = Settings.read(None, evaluation=evaluation, feed={"groups_are_global": True})
+    settings = Settings.read(
+        None,
+        evaluation=evaluation,
+        feed={"groups_are_global": True},
+        learn={"spaces": "encoded"},
+        merge={"strategy": "hop"},
+    )
     found = known_figures.measure(ground.feed, tmp_path / "run", settings, "all", known)
     assert [len(figure.ours) for figure in found.figures] == [3, 3, 3]
     text = found.figures[0]

@@ -13,7 +13,7 @@ def written(folder, text):
 
 def test_nothing_chosen_is_the_defaults():
     assert Settings.read(None) == Settings()
-    assert Settings().merge.strategy == "hop"
+    assert Settings().merge.strategy == "planned"
 
 
 def test_a_file(tmp_path):

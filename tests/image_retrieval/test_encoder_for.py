@@ -6,9 +6,9 @@ from image_retrieval.encoders import encoder_for
 from tests.image_retrieval.tiny_onnx import tiny_network
 
 
-def test_hog_is_the_default():
+def test_gradients_are_the_default():
     encoder = encoder_for(ImageSettings(), 2)
-    assert encoder.version.startswith("hog:")
+    assert encoder.version.startswith("gradients:")
     assert encoder.dimensions == 2772
 
 

@@ -8,9 +8,11 @@ from service.pipeline import run
 
 
 def small_settings(**sections):
-    merge = {"n": 8, "k": 2} | sections.pop("merge", {})
+    """The paper's strategy on vectors as encoded, small and quick; what is learned has tests of its own."""
+    merge = {"strategy": "hop", "n": 8, "k": 2} | sections.pop("merge", {})
     evaluation = {"bootstrap": 50} | sections.pop("evaluation", {})
-    return Settings.read(None, merge=merge, evaluation=evaluation, run={"chunk": 64}, **sections)
+    learn = {"spaces": "encoded"} | sections.pop("learn", {})
+    return Settings.read(None, merge=merge, evaluation=evaluation, learn=learn, run={"chunk": 64}, **sections)
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from candidates.run import same_lists
 from candidates.settings import Settings
+from service.candidate_files import read_candidates
 from service.cli.app import app
 from service.cli.settings_page import settings_toml
+from service.job import Job
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,3 +112,17 @@ def test_curves_prints_a_line_for_each_strategy(finished, tmp_path):
 def test_own_column_names_are_pairs(tmp_path):
     said = in_a_process("run", "feed.tsv", "--out", tmp_path / "out", "--map", "title", status=2)
     assert "title=naam" in said
+
+
+def test_the_steps_one_by_one_make_what_a_run_makes(drawn, tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[merge]\nbudget = 12\n[evaluation]\nbootstrap = 20\n[image]\nmodel = 'phash'\n")
+    out = tmp_path / "out"
+    invoke("ingest", drawn.feed, "--out", out, "--settings", settings)
+    for step in ("text", "images", "learn", "expand"):
+        invoke(step, out)
+    whole = invoke("run", drawn.feed, "--out", tmp_path / "whole", "--settings", settings)
+    assert "12.0 candidates per product" in whole.output
+    axis = Job.of(out).catalogue.axis
+    one, other = (read_candidates(root / "candidates", axis) for root in (out, tmp_path / "whole"))
+    assert same_lists(one, other)

@@ -135,14 +135,14 @@ def test_groups_teach_what_varies_within_them():
 def test_wide_vectors_keep_the_leading_directions(monkeypatch):
     values, _ = made_up(width=80)
     values = values * (0.9 ** np.arange(80, dtype=np.float32))
-    whole = heads._frame(values, values.any(axis=1), 20, 7)
+    whole = heads.frame_of(values, 20, 7)
     monkeypatch.setattr(heads, "_WHOLE", 40)
     monkeypatch.setattr(heads, "_BLOCK", 80 * 33)
-    wide = heads._frame(values, values.any(axis=1), 20, 7)
+    wide = heads.frame_of(values, 20, 7)
     assert wide.variances.sum() > 0.995 * whole.variances.sum()
     np.testing.assert_allclose(wide.directions.T @ wide.directions, np.eye(20), atol=1e-4)
     monkeypatch.setattr(heads, "_SAMPLE", 100)
-    assert heads._frame(values, values.any(axis=1), 20, 7).variances.sum() > 0.97 * whole.variances.sum()
+    assert heads.frame_of(values, 20, 7).variances.sum() > 0.97 * whole.variances.sum()
     assert head(*made_up(width=80)).learned.principal == 80
 
 

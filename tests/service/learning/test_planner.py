@@ -134,7 +134,10 @@ def test_the_hop_finds_the_n_that_a_walk_through_all_of_them_finds():
     offer = plan(lists, qrels, [Entry("hop", STRATEGIES["hop"], {"k": 3}, walks=True)], budgets=(40,), **SMALL).offers[
         0
     ]
-    means = [merge(Lists(lists.text, lists.every_image), MergeSettings(n=n, k=3)).counts.mean() for n in range(1, 60)]
+    means = [
+        merge(Lists(lists.text, lists.every_image), MergeSettings(strategy="hop", n=n, k=3)).counts.mean()
+        for n in range(1, 60)
+    ]
     assert offer.settings["n"] == 1 + next(place for place, mean in enumerate(means) if mean >= 40 * 1.05)
 
 

@@ -1,0 +1,289 @@
+"""Lists to measure by: of products whose own groups had no part in the spaces that they are searched in.
+
+Where a feed's own groups are all there is, they are dealt into folds, and a fold's products are looked up in spaces
+learned from the groups of the others: all look-ups, those of a hop's seeds too. A seed's list from a space that saw the
+query's group would make the hop look better than it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.exact import ExactIndex
+from candidates.provenance import Candidates
+from candidates.run import Run, stacked
+from candidates.settings import FusedSettings, MergeSettings
+from candidates.vectors import Vectors
+from fusion.merge.hubs import depth_for
+from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
+from service.learning.heads import split_groups
+from service.learning.planner import BUDGETS
+from service.learning.spaces import learn_heads
+from service.lookups import ImageLookup, Lookup, TextLookup, image_lookup, lexical_lookup, text_lookup
+from service.progress import track
+
+if TYPE_CHECKING:
+    from service.job import Job
+    from service.learning.spaces import Ingredients
+
+FOLDS = 5
+"""Parts of the known groups; each is measured in spaces learned from the others."""
+
+EXACT_UP_TO = 50_000
+"""Vectors that are searched exactly in a fold's spaces; of more an index is built, as the settings say."""
+
+FAIR = 6000
+"""Products in the fair sample, at most."""
+
+Rows = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Lookups:
+    """How products are looked up in one pair of spaces.
+
+    Attributes:
+        text: By text.
+        image: By picture.
+        lexical: By the letters of texts, the same in all spaces; None where nothing is fused.
+        every_lexical: Its lists of every product.
+    """
+
+    text: Lookup
+    image: Lookup
+    lexical: Lookup | None = None
+    every_lexical: Run | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Some queries, and the lists by which they are measured.
+
+    Attributes:
+        rows: int32 (q,): the products asked for.
+        text: Their text lists, deep.
+        image: Their image lists, deep.
+        every_text: Text lists of every product in the same spaces, not as deep.
+        every_image: Image lists of every product.
+        fused: Fused lists of the queries, None where nothing is fused.
+        every_fused: Fused lists of every product, as deep as a hop asks them.
+        hop: How the fused lists are asked again.
+        threads: Threads to use.
+    """
+
+    rows: Rows
+    text: Run
+    image: Run
+    every_text: Run
+    every_image: Run
+    fused: Candidates | None
+    every_fused: Candidates | None
+    hop: FusedSettings
+    threads: int
+
+    def of(self, places: NDArray[np.integer]) -> View:
+        """The same for some of the queries, by their place among them."""
+        fused = self.fused.take(places) if self.fused is not None else None
+        text, image = self.text.take(places), self.image.take(places)
+        return replace(self, rows=self.rows[places], text=text, image=image, fused=fused)
+
+    def candidates(self, settings: MergeSettings, groups: NDArray[np.int32] | None) -> Candidates:
+        """What the settings make of these lists.
+
+        Args:
+            settings: A strategy and its depths.
+            groups: int32 (n,): known groups whose members eat no budget, or None.
+        """
+        text, every_image = self.text, self.every_image
+        if settings.hub_cap:
+            every_text, every_image, _ = cap(self.every_text, every_image, settings)
+            text = every_text.take(self.rows)
+        image = every_image if settings.strategy == "hop" or settings.hub_cap else self.image
+        return merge(self._lists(text, image, groups), settings)
+
+    def fused_hop(self) -> Candidates:
+        """The fused lists of the queries, asked again."""
+        deep = MergeSettings(strategy="fused", n=int(max(1, self.text.counts.max(initial=1))))
+        return merge(self._lists(self.text, self.image, None), deep)
+
+    def _lists(self, text: Run, image: Run, groups: NDArray[np.int32] | None) -> Lists:
+        return Lists(text, image, groups, self.threads, self.every_fused, self.hop, self.fused)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The queries of a measurement in views of their own.
+
+    Attributes:
+        views: Each with the queries of one fold; a single one where nothing was learned from the feed's groups.
+        crossed: Whether the spaces were learned from groups of the same feed, the queries' own left out.
+        fair: Views of the same spaces with a fair sample of all products, those without known variants too.
+    """
+
+    views: tuple[View, ...]
+    crossed: bool
+    fair: tuple[View, ...]
+
+    @cached_property
+    def rows(self) -> Rows:
+        """All queries, view by view."""
+        return np.concatenate([view.rows for view in self.views])
+
+    @cached_property
+    def view_of(self) -> NDArray[np.int64]:
+        """The place of each query's view, int64 (q,)."""
+        return np.repeat(np.arange(len(self.views)), [len(view.rows) for view in self.views])
+
+    @cached_property
+    def text(self) -> Run:
+        """Deep text lists of all queries."""
+        return stacked([view.text for view in self.views])
+
+    @cached_property
+    def image(self) -> Run:
+        """Deep image lists of all queries."""
+        return stacked([view.image for view in self.views])
+
+    def candidates(self, settings: MergeSettings, groups: NDArray[np.int32] | None = None) -> Candidates:
+        """What the settings make of the lists, for all queries."""
+        return stacked([view.candidates(settings, groups) for view in self.views])
+
+    @cached_property
+    def fused(self) -> Candidates | None:
+        """Fused lists of all queries; None where nothing is fused."""
+        made = [view.fused for view in self.views if view.fused is not None]
+        return stacked(made) if len(made) == len(self.views) else None
+
+    def fused_hop(self) -> Candidates | None:
+        """Fused lists of all queries, asked again; None where nothing is fused."""
+        if any(view.fused is None for view in self.views):
+            return None
+        return stacked([view.fused_hop() for view in self.views])
+
+
+def looked_up(job: Job, rows: Rows) -> View:
+    """Any products, looked up in the spaces of the run itself."""
+    return _view(job, rows, _own_lookups(job))
+
+
+def held_out(job: Job) -> HeldOut:
+    """Looks up the products with known variants (a seeded sample where there are many), fold by fold if need be."""
+    rows, some = job.qrels.queries(), _sample(job, job.catalogue.axis.rows, FAIR)
+    if job.spaces != "learned" or not job.teaches:
+        asked = _sample(job, rows, job.settings.evaluation.max_queries)
+        view, fair = _both(looked_up(job, np.union1d(asked, some)), asked, some)
+        return HeldOut((view,), False, (fair,))
+    made = list(_folds(job, rows, some))
+    return HeldOut(tuple(view for view, _ in made), True, tuple(fair for _, fair in made))
+
+
+def _both(view: View, asked: Rows, some: Rows) -> tuple[View, View]:
+    """The queries that are measured, and the fair sample."""
+    return view.of(np.flatnonzero(np.isin(view.rows, asked))), view.of(np.flatnonzero(np.isin(view.rows, some)))
+
+
+def _fold_lookups(job: Job, made_of: Ingredients, hidden: Rows) -> Lookups:
+    """Look-ups in spaces learned from the groups that are not hidden (as −1)."""
+    heads = learn_heads(made_of, hidden, job.settings.learn, job.settings.run.seed)
+    text, image = heads.text.projection.apply(made_of.text), heads.image.projection.apply(made_of.image)
+    return Lookups(TextLookup(text, _text_index(job, text)), _image_lookup(job, image, made_of))
+
+
+def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
+    """The folds' queries and their share of the fair sample, until enough queries are measured."""
+    from service.steps.project import ingredients
+
+    groups, seed = job.qrels.groups, job.settings.run.seed
+    fold_of = split_groups(groups, FOLDS, seed)
+    drawn = np.where(fold_of < 0, np.random.default_rng(seed).integers(0, FOLDS, len(fold_of)), fold_of)
+    made_of, measured, most = ingredients(job), 0, job.settings.evaluation.max_queries
+    lexical, every_lexical = _letters(job)
+    for fold in track(np.unique(fold_of[rows]).tolist(), "looking up groups held out"):
+        if measured < most:
+            asked = _sample(job, rows[fold_of[rows] == fold], most - measured)
+            measured += len(asked)
+            fair = some[drawn[some] == fold]
+            lookups = _fold_lookups(job, made_of, np.where(fold_of == fold, -1, groups).astype(np.int32))
+            lookups = replace(lookups, lexical=lexical, every_lexical=every_lexical)
+            yield _both(_view(job, np.union1d(asked, fair), lookups), asked, fair)
+
+
+def _sample(job: Job, rows: Rows, most: int) -> Rows:
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, most, replace=False))
+
+
+def _own_lookups(job: Job) -> Lookups:
+    return Lookups(text_lookup(job), image_lookup(job), *_letters(job))
+
+
+def _letters(job: Job) -> tuple[Lookup | None, Run | None]:
+    """The look-up by letters, and its lists of every product; nothing where nothing is fused."""
+    if not job.fuses:
+        return None, None
+    lookup = lexical_lookup(job)
+    return lookup, lookup.neighbours(job.catalogue.axis.rows, _every_depth(job))
+
+
+def _text_index(job: Job, vectors: Vectors) -> ExactIndex:
+    from text_retrieval.hnsw import NmslibIndex
+
+    if job.settings.text.index == "exact" or len(vectors) <= EXACT_UP_TO:
+        return ExactIndex(vectors)
+    return NmslibIndex.build(vectors, job.settings.text, job.threads)  # type: ignore[return-value]
+
+
+def _image_lookup(job: Job, vectors: Vectors, made_of: Ingredients) -> ImageLookup:
+    from image_retrieval.hamming import HammingIndex
+
+    settings = job.settings.image
+    if settings.index == "exact" or len(vectors) <= EXACT_UP_TO:
+        return ImageLookup(vectors, ExactIndex(vectors), made_of.owners)
+    index = HammingIndex.build(
+        vectors, settings.bits, job.settings.run.seed, settings.shortlist, threads=job.threads, kind=settings.codes
+    )
+    return ImageLookup(vectors, index, made_of.owners)
+
+
+def curve_depth(job: Job) -> int:
+    """How deep the lists of the queries are that curves are counted from."""
+    settings, size = job.settings.evaluation, len(job.catalogue)
+    return max(1, min(max(settings.text_depths), int(settings.max_share * size) + 1, size - 1))
+
+
+def _deepest(job: Job) -> int:
+    """How deep the lists of the queries are asked: as the curve and the planner need them."""
+    depth = curve_depth(job)
+    if job.fuses:
+        depth = max(depth, depth_for(max(*BUDGETS, job.settings.merge.budget)))
+    return max(1, min(depth, len(job.catalogue) - 1))
+
+
+def _every_depth(job: Job) -> int:
+    """How deep the lists of every product are: as hops need them, and hub correction before a fused hop."""
+    settings, hop = job.settings.merge, job.settings.fused
+    depth = max(3, *job.settings.evaluation.hops, settings.k)
+    depth = max(depth, depth_for(max(hop.seed_depth, hop.own))) if job.fuses else depth
+    depth = max(depth, settings.n, budget(settings)) if settings.hub_cap else depth
+    return max(1, min(depth, len(job.catalogue) - 1))
+
+
+def _view(job: Job, rows: Rows, lookups: Lookups) -> View:
+    depth, every, axis = _deepest(job), _every_depth(job), job.catalogue.axis
+    own_text, own_image = (one.neighbours(rows, depth) for one in (lookups.text, lookups.image))
+    every_text, every_image = (one.neighbours(axis.rows, every) for one in (lookups.text, lookups.image))
+    fused = every_fused = None
+    if lookups.lexical is not None and lookups.every_lexical is not None:
+        hop = job.settings.fused
+        all_lists = Three(every_text, lookups.every_lexical, every_image)
+        own = Three(own_text, lookups.lexical.neighbours(rows, depth), own_image)
+        every_fused = fuse_lists(all_lists, hop, max(hop.seed_depth, hop.own), job.threads)
+        fused = fuse_lists(own, hop, depth, job.threads, all_lists)
+    return View(rows, own_text, own_image, every_text, every_image, fused, every_fused, job.settings.fused, job.threads)

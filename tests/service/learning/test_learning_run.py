@@ -1,0 +1,174 @@
+"""A run that learns from the feed's own groups: what it makes, what it is measured on, and what it must not see."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from candidates.settings import Settings
+from eval.metrics import judged, recall
+from service.candidate_files import read_candidates
+from service.learning import held_out as held_out_lists
+from service.learning.in_words import taught_in_words
+from service.learning.planner import Plan
+from service.pipeline import run
+
+
+def learning(**sections):
+    feed = {"groups_are_global": True} | sections.pop("feed", {})
+    evaluation = {"bootstrap": 50, "text_depths": (5, 10, 20, 50), "hops": (0, 2)}
+    return Settings.read(None, feed=feed, evaluation=evaluation, run={"chunk": 64}, **sections)
+
+
+@pytest.fixture(scope="module")
+def learned(drawn, tmp_path_factory):
+    """A run that learned from the drawn catalogue; read it, never write to it."""
+    return run(drawn.feed, tmp_path_factory.mktemp("learned") / "out", learning(merge={"budget": 20}))
+
+
+def regrouped(drawn, folder, groups_of):
+    """A copy of the drawn catalogue with other groups: `groups_of` makes the new column of the old one."""
+    shutil.copytree(drawn.feed.parent, folder)
+    header, *rows = drawn.feed.read_text("utf-8").splitlines()
+    column = header.split("\t").index("item_group_id")
+    cells = [row.split("\t") for row in rows]
+    for row, group in zip(cells, groups_of([row[column] for row in cells]), strict=True):
+        row[column] = group
+    feed = folder / drawn.feed.name
+    feed.write_text("\n".join([header, *("\t".join(row) for row in cells)]) + "\n", "utf-8")
+    return feed
+
+
+def shuffled(groups):
+    return np.random.default_rng(5).permutation(groups).tolist()
+
+
+def recall_at(lists, job, k=10):
+    return float(recall(judged(lists, job.qrels), k).mean())
+
+
+def evaluation_of(job):
+    return json.loads(job.folder.evaluation.read_text())
+
+
+def test_the_run_follows_its_plan_and_meets_its_budget(learned):
+    made = Plan.of(json.loads(learned.folder.plan.read_text()))
+    assert made.basis == "proxy"  # twenty-four groups are too few to choose by
+    offer = made.offer(20)
+    assert learned.merge.strategy == offer.strategy
+    lists = read_candidates(learned.folder.candidates, learned.catalogue.axis)
+    assert lists.counts.mean() == pytest.approx(20, rel=0.03)
+
+
+def test_it_is_measured_in_folds_and_says_so(learned):
+    measured = evaluation_of(learned)
+    assert measured["folds"] == 5
+    page = (learned.folder.root / "report.html").read_text("utf-8")
+    for sentence in taught_in_words(learned, measured):
+        assert sentence in page
+    assert "known groups of this feed" in page
+    assert 'id="plan"' in page
+
+
+def test_the_curve_holds_the_papers_hop_and_the_fused_lists(learned):
+    import pyarrow.parquet as pq
+
+    names = set(pq.read_table(learned.folder.root / "curves.parquet")["strategy"].to_pylist())
+    assert {"hop", "fused", "rrf", "text", "image"} <= names
+
+
+def taught_and_asked(job, monkeypatch):
+    """For each fold the groups that its spaces were learned from, and those of its queries."""
+    taught, original = [], held_out_lists.learn_heads
+
+    def watched(made_of, groups, *rest):
+        taught.append(set(groups[groups >= 0].tolist()))
+        return original(made_of, groups, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(held_out_lists, "learn_heads", watched)
+        made = held_out_lists.held_out(job)
+    return made, [
+        (one, set(job.qrels.groups[view.rows].tolist())) for one, view in zip(taught, made.views, strict=True)
+    ]
+
+
+def test_no_query_is_measured_in_a_space_that_saw_its_group(learned, monkeypatch):
+    made, folds = taught_and_asked(learned, monkeypatch)
+    assert len(folds) == 5
+    assert not any(taught & asked for taught, asked in folds)
+    assert sorted(made.rows.tolist()) == learned.qrels.queries().tolist()
+    assert sum(len(view.rows) for view in made.fair) == len(learned.catalogue)
+
+    def by_product(groups, folds, seed):
+        dealt = np.random.default_rng(seed).permutation(len(groups)) % folds
+        return np.where(groups >= 0, dealt, -1).astype(np.int64)
+
+    monkeypatch.setattr(held_out_lists, "split_groups", by_product)
+    _, folds = taught_and_asked(learned, monkeypatch)
+    assert all(taught & asked for taught, asked in folds)  # what the first assertion is there to catch
+
+
+def test_shuffled_groups_give_chance(drawn, learned, tmp_path):
+    feed = regrouped(drawn, tmp_path / "feed", shuffled)
+    shutil.copytree(learned.folder.root, tmp_path / "out")
+    job = run(feed, tmp_path / "out", learning(merge={"budget": 20}))
+    chance = 10 / (len(job.catalogue) - 1)
+    assert recall_at(job.held_out.image, job) < chance + 0.04
+    assert recall_at(learned.held_out.image, learned) > 5 * chance
+    # In the spaces that these very groups taught, chance groups seem to be found: that is what the folds prevent.
+    seen = held_out_lists.looked_up(job, job.qrels.queries())
+    assert recall_at(seen.image, job) > chance + 0.08
+
+
+def test_untaught_the_groups_change_nothing_but_the_evaluation(drawn, learned, tmp_path):
+    feed = regrouped(drawn, tmp_path / "feed", shuffled)
+    settings = learning(learn={"train": False}, merge={"budget": 20})
+    one, two = run(drawn.feed, tmp_path / "one", settings), run(feed, tmp_path / "two", settings)
+    assert one.model.version == two.model.version != learned.model.version
+    assert one.folder.plan.read_text() == two.folder.plan.read_text()
+    left, right = (read_candidates(job.folder.candidates, job.catalogue.axis).whole() for job in (one, two))
+    for column in ("offsets", *left.columns()):
+        assert np.array_equal(getattr(left, column), getattr(right, column), equal_nan=column.endswith("score"))
+    measured = [evaluation_of(job)["candidates"]["recall"]["mean"] for job in (one, two)]
+    assert measured[0] > measured[1] + 0.2
+    assert evaluation_of(one)["folds"] == 0
+    assert "Nothing was learned from groups" in (one.folder.root / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 5])
+def test_few_groups_or_none_are_enough(drawn, tmp_path, kept):
+    def few(groups):
+        names = list(dict.fromkeys(filter(None, groups)))[:kept]
+        return [group if group in names else "" for group in groups]
+
+    job = run(regrouped(drawn, tmp_path / "feed", few), tmp_path / "out", learning(merge={"budget": 10}))
+    assert job.folder.require("expand").counts["candidates"] > 0
+    assert (job.folder.root / "report.html").stat().st_size > 0
+    said = " ".join(taught_in_words(job, {"folds": 0}))
+    assert (f"{kept:,} known groups" in said) if kept else ("Nothing was learned from groups" in said)
+
+
+def test_a_catalogue_without_pictures_learns_from_its_texts(drawn, tmp_path):
+    feed = regrouped(drawn, tmp_path / "feed", list)
+    header, *rows = feed.read_text("utf-8").splitlines()
+    columns = [place for place, name in enumerate(header.split("\t")) if "image_link" in name]
+    cells = [row.split("\t") for row in rows]
+    for row in cells:
+        for column in columns:
+            row[column] = ""
+    feed.write_text("\n".join([header, *("\t".join(row) for row in cells)]) + "\n", "utf-8")
+    job = run(feed, tmp_path / "out", learning(merge={"budget": 10}))
+    assert job.folder.require("learn").counts["learned"]["image"]["groups"] == 0
+    assert job.folder.require("learn").counts["learned"]["text"]["groups"] > 5
+    assert evaluation_of(job)["candidates"]["recall"]["mean"] > 0.1
+
+
+def test_the_papers_strategy_is_measured_in_the_learned_spaces_too(drawn, learned, tmp_path):
+    shutil.copytree(learned.folder.root, tmp_path / "out")
+    job = run(drawn.feed, tmp_path / "out", learning(merge={"strategy": "hop", "n": 8, "k": 2, "hub_cap": 30}))
+    measured = evaluation_of(job)
+    assert measured["folds"] == 5
+    assert job.merge.strategy == "hop"
+    assert 0 < measured["candidates"]["recall"]["mean"] <= 1
