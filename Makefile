@@ -46,7 +46,7 @@ fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz.run --feeds 10000 --pictures 10000 --atheris 120
 
 lock: .venv/ready
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --extra dev --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --extra dev --extra notebooks --python-version 3.11 \
 		pyproject.toml --output-file requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml

@@ -9,7 +9,7 @@ from tests.image_retrieval.tiny_onnx import tiny_network
 def test_gradients_are_the_default():
     encoder = encoder_for(ImageSettings(), 2)
     assert encoder.version.startswith("gradients:")
-    assert encoder.dimensions == 2772
+    assert encoder.dimensions == 4608
 
 
 def test_each_name_gives_its_encoder(tmp_path):
