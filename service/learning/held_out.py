@@ -172,6 +172,20 @@ def looked_up(job: Job, rows: Rows) -> View:
     return _view(job, rows, _own_lookups(job))
 
 
+def taught_by(job: Job, made_of: Ingredients, groups: Rows, rows: Rows) -> View:
+    """Any products, looked up in spaces learned from some groups alone.
+
+    Args:
+        job: The run.
+        made_of: Its vectors.
+        groups: int32 (n,): the groups to learn from, all others −1; they should hold none of the products asked for.
+        rows: int32 (q,): these products.
+    """
+    lexical, every_lexical = _letters(job)
+    lookups = replace(_taught_lookups(job, made_of, groups), lexical=lexical, every_lexical=every_lexical)
+    return _view(job, rows, lookups)
+
+
 def held_out(job: Job) -> HeldOut:
     """Looks up the products with known variants (a seeded sample where there are many), fold by fold if need be."""
     rows, some = job.qrels.queries(), _sample(job, job.catalogue.axis.rows, FAIR)
@@ -188,9 +202,9 @@ def _both(view: View, asked: Rows, some: Rows) -> tuple[View, View]:
     return view.of(np.flatnonzero(np.isin(view.rows, asked))), view.of(np.flatnonzero(np.isin(view.rows, some)))
 
 
-def _fold_lookups(job: Job, made_of: Ingredients, hidden: Rows) -> Lookups:
-    """Look-ups in spaces learned from the groups that are not hidden (as −1)."""
-    heads = learn_heads(made_of, hidden, job.settings.learn, job.settings.run.seed)
+def _taught_lookups(job: Job, made_of: Ingredients, groups: Rows) -> Lookups:
+    """Look-ups in spaces learned from these groups."""
+    heads = learn_heads(made_of, groups, job.settings.learn, job.settings.run.seed)
     text, image = heads.text.projection.apply(made_of.text), heads.image.projection.apply(made_of.image)
     return Lookups(TextLookup(text, _text_index(job, text)), _image_lookup(job, image, made_of))
 
@@ -209,7 +223,7 @@ def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
             asked = _sample(job, rows[fold_of[rows] == fold], most - measured)
             measured += len(asked)
             fair = some[drawn[some] == fold]
-            lookups = _fold_lookups(job, made_of, np.where(fold_of == fold, -1, groups).astype(np.int32))
+            lookups = _taught_lookups(job, made_of, np.where(fold_of == fold, -1, groups).astype(np.int32))
             lookups = replace(lookups, lexical=lexical, every_lexical=every_lexical)
             yield _both(_view(job, np.union1d(asked, fair), lookups), asked, fair)
 

@@ -251,7 +251,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class _Trial:
+class Trial:
     """One entry at one budget: the settings it came to, its cost, and recall by query for each of the judges."""
 
     strategy: str
@@ -330,15 +330,30 @@ def plan(
     options = {"resamples": resamples, "seed": seed}
     fold = _folds(group_numbers(truth.groups), folds, seed)
     offers = []
-    trials: dict[int, list[_Trial]] = {budget: [] for budget in budgets_around(asked, budgets)}
-    for entry in entries:
-        for trial, budget in _trials(entry, list(trials), some, judges):
-            trials[budget].append(trial)
-    for budget, tried in trials.items():
+    for budget, tried in _tried(entries, budgets_around(asked, budgets), some, judges).items():
         picks = _picks(tried, judges, fold if basis == "known groups" else np.zeros(len(truth.rows), np.int64), basis)
         offers.append(_offer(budget, tried, picks, truth, options))
     groups = len(np.unique(group_numbers(truth.groups)))
     return Plan(basis, len(truth.rows), groups, asked, tuple(offers))
+
+
+def every_trial(given: Sequence[Given], qrels: Qrels, budgets: Sequence[int]) -> dict[int, list[Trial]]:
+    """All that a plan would choose from, at every budget, measured on the products with known variants."""
+    parts = _Parts(tuple(given))
+    truth = _measured(parts.rows, qrels)
+    looked = int(parts.parts[0].every_image.counts.max(initial=0))
+    entries = standard_entries(looked, all(part.fused is not None for part in parts.parts))
+    return _tried(entries, budgets, parts.of(np.flatnonzero(np.isin(parts.rows, truth.rows))), (truth,))
+
+
+def _tried(
+    entries: Sequence[Entry], budgets: Sequence[int], some: _Parts, judges: Sequence[Measured]
+) -> dict[int, list[Trial]]:
+    trials: dict[int, list[Trial]] = {budget: [] for budget in budgets}
+    for entry in entries:
+        for trial, budget in _trials(entry, list(trials), some, judges):
+            trials[budget].append(trial)
+    return trials
 
 
 def _judges(given: Given, qrels: Qrels, rows: NDArray[np.int32]) -> tuple[tuple[Measured, ...], str]:
@@ -395,9 +410,7 @@ def cut_for(lengths: NDArray[np.integer], budget: float) -> int:
     return int(np.argmin(np.abs(means - budget))) + 1
 
 
-def _trials(
-    entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequence[Measured]
-) -> list[tuple[_Trial, int]]:
+def _trials(entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequence[Measured]) -> list[tuple[Trial, int]]:
     """One entry at every budget; lists are made once for all the budgets that they serve."""
     made: tuple[int, Run] | None = None
     tried = []
@@ -409,13 +422,13 @@ def _trials(
     return tried
 
 
-def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[Measured]) -> _Trial:
+def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[Measured]) -> Trial:
     cut = cut_for(run.counts, budget)
     run = run.top(cut)
     n = depth if entry.walks or entry.deeper > 1 else cut
     settings = {**entry.settings, "n": max(1, n), "budget": cut}
     cost = float(run.counts.mean()) if len(run) else 0.0
-    return _Trial(entry.strategy, settings, cost, tuple(_recall(run, judge, cut) for judge in judges))
+    return Trial(entry.strategy, settings, cost, tuple(_recall(run, judge, cut) for judge in judges))
 
 
 def _recall(run: Run, judge: Measured, cut: int) -> Values:
@@ -478,7 +491,7 @@ class _Picks:
     by_query: NDArray[np.int64]
 
 
-def _picks(tried: Sequence[_Trial], judges: Sequence[Measured], fold: NDArray[np.int64], basis: str) -> _Picks:
+def _picks(tried: Sequence[Trial], judges: Sequence[Measured], fold: NDArray[np.int64], basis: str) -> _Picks:
     """Chooses on the queries of all other folds what each fold is judged by, and on all queries what is named."""
     names = [trial.strategy for trial in tried]
     if basis == "default":
@@ -521,7 +534,7 @@ def _standard_errors(values: Values, numbered: NDArray[np.int64]) -> Values:
     return np.asarray(np.sqrt(scale * (residuals**2).sum(axis=0)) / len(values))
 
 
-def _offer(budget: int, tried: Sequence[_Trial], picks: _Picks, truth: Measured, options: dict[str, int]) -> Offer:
+def _offer(budget: int, tried: Sequence[Trial], picks: _Picks, truth: Measured, options: dict[str, int]) -> Offer:
     chosen = tried[picks.chosen]
     runner_up = tried[picks.runner_up].strategy if picks.runner_up >= 0 else ""
     recall: _Span = (None, None, None)

@@ -54,10 +54,10 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None) -> Plan:
 def _given(job: Job, qrels: Qrels) -> Sequence[Given]:
     """The lists of a sample of products with known variants; of any products where none are known."""
     if len(qrels.queries()):
-        return [_of_view(view, job) for view in _sampled(job.held_out, job.settings.run.seed)]
+        return [given_of(view, job.threads) for view in _sampled(job.held_out, job.settings.run.seed)]
     rows, draw = job.catalogue.axis.rows, np.random.default_rng(job.settings.run.seed)
     rows = rows if len(rows) <= MOST_QUERIES else np.sort(draw.choice(rows, MOST_QUERIES, replace=False))
-    return [_of_view(looked_up(job, rows), job)]
+    return [given_of(looked_up(job, rows), job.threads)]
 
 
 def _sampled(held_out: HeldOut, seed: int) -> list[View]:
@@ -71,13 +71,14 @@ def _sampled(held_out: HeldOut, seed: int) -> list[View]:
     ]
 
 
-def _of_view(view: View, job: Job) -> Given:
+def given_of(view: View, threads: int) -> Given:
+    """The lists of a view, as the planner takes them."""
     return Given(
         view.text,
         view.image,
         view.every_text,
         view.every_image,
-        job.threads,
+        threads,
         view.fused,
         view.every_fused,
         view.hop,
