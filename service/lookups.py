@@ -35,6 +35,10 @@ _STAMP = "index.json"
 """Both kinds of saved index write this file last; a folder without it is half an index."""
 
 
+TFIDF_UP_TO = 30_000
+"""Products among which spelling is compared weight by weight, which takes time in the square of their number."""
+
+
 class Lookup(Protocol):
     """Finds the neighbours of products of the catalogue."""
 
@@ -117,7 +121,6 @@ def image_owners(job: Job) -> tuple[Axis, Owners]:
 
 def text_lookup(job: Job) -> Lookup:
     """The text look-up of the settings; builds its index where there is none yet."""
-    from text_retrieval.hnsw import NmslibIndex
     from text_retrieval.product_text import product_texts
 
     settings, select = job.settings.text, job.catalogue.select
@@ -127,10 +130,17 @@ def text_lookup(job: Job) -> Lookup:
     if settings.index == "exact":
         return TextLookup(vectors, ExactIndex(vectors, select))
     made_of = _made_of(job, "encode_text", settings.model_dump(include={"links", "build_effort"}))
-    folder = job.folder.text / f"nmslib-{made_of}"
+    return _by_nmslib(job, vectors, f"nmslib-{made_of}")
+
+
+def _by_nmslib(job: Job, vectors: Vectors, name: str) -> TextLookup:
+    """A look-up by NMSLIB, whose index lies in the folder `name`, ending in a digest, from now on."""
+    from text_retrieval.hnsw import NmslibIndex
+
+    settings, select, folder = job.settings.text, job.catalogue.select, job.folder.text / name
     if not (folder / _STAMP).is_file():
         NmslibIndex.build(vectors, settings, job.threads, select).save(folder)
-        drop_others(folder.parent, "nmslib-*", folder)
+        drop_others(folder.parent, f"{name.rpartition('-')[0]}-*", folder)
     return TextLookup(vectors, NmslibIndex.open(folder, vectors, settings, job.threads, select))
 
 
@@ -161,12 +171,36 @@ def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[n
     return lambda where: job.catalogue.select(where)[owners.rows]
 
 
-def lexical_lookup(job: Job) -> TfidfLookup:
-    """Neighbours by the spelling of product texts, colours left out: the third list of the strategy `fused`."""
+def lexical_lookup(job: Job) -> Lookup:
+    """Neighbours by the spelling of product texts, colours left out: the third list of the strategy `fused`.
+
+    Up to `TFIDF_UP_TO` products every text meets every other, weight by weight. Beyond that the leading directions
+    of these weights are searched, as vectors are.
+    """
     from text_retrieval.lexical import lexical_texts
 
-    settings = job.settings.text.model_copy(update={"leave_out": ("colour",)})
-    return TfidfLookup(lexical_texts(job.catalogue, settings), job.catalogue.axis, job.catalogue.select)
+    if len(job.catalogue) <= TFIDF_UP_TO:
+        settings = job.settings.text.model_copy(update={"leave_out": ("colour",)})
+        return TfidfLookup(lexical_texts(job.catalogue, settings), job.catalogue.axis, job.catalogue.select)
+    vectors = _lexical_vectors(job)
+    if job.settings.text.index == "exact":
+        return TextLookup(vectors, ExactIndex(vectors, job.catalogue.select))
+    options = job.settings.text.model_dump(include={"links", "build_effort"})
+    return _by_nmslib(job, vectors, f"letters-{digest_of(vectors.version, vectors.axis.digest, options)[:12]}")
+
+
+def _lexical_vectors(job: Job) -> Vectors:
+    """The texts in the leading directions of their n-grams' weights; kept, since they take a while."""
+    from service.steps.project import fitted_lexicon
+    from text_retrieval.lexical import lexical_texts
+
+    lexicon = job.model.lexicon if job.model else fitted_lexicon(job)
+    texts = lexical_texts(job.catalogue, job.settings.text)
+    path = job.folder.text / f"spelling-{digest_of(lexicon.version, texts)[:12]}.arrow"
+    if not path.is_file():
+        Vectors(job.catalogue.axis, lexicon.encode(texts).astype(np.float16), lexicon.version).save(path)
+        drop_others(path.parent, "spelling-*", path)
+    return Vectors.open(path, job.catalogue.axis)
 
 
 def _vectors(job: Job) -> str:

@@ -11,6 +11,7 @@ from candidates.run import Run
 from eval.slices import index_recall
 from fusion.merge.hubs import depth_for
 from fusion.merge.strategies import budget, image_depth
+from service import lookups
 from service.job import Job
 from service.lookups import Lookup, drop_others, image_lookup, lexical_lookup, text_lookup, vectors_key
 from service.progress import track
@@ -54,6 +55,7 @@ def retrieve_lexical(job: Job) -> StepRecord:
         "fields": list(job.settings.text.fields),
         "depth": depth,
         "part": job.settings.run.part,
+        "vectors": job.settings.text.index if len(job.catalogue) > lookups.TFIDF_UP_TO else "",
     }
     step = Step(job.folder, "retrieve_lexical", inputs)
     return step.run(lambda: _neighbours(job, "lexical", lexical_lookup(job), depth, step.key))

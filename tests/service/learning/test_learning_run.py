@@ -8,11 +8,13 @@ import pytest
 
 from candidates.settings import Settings
 from eval.metrics import judged, recall
+from service import lookups
 from service.candidate_files import read_candidates
 from service.learning import held_out as held_out_lists
 from service.learning.in_words import taught_in_words
 from service.learning.planner import Plan
 from service.pipeline import run
+from service.steps.retrieve import neighbours_run
 
 
 def learning(**sections):
@@ -172,3 +174,21 @@ def test_the_papers_strategy_is_measured_in_the_learned_spaces_too(drawn, learne
     assert measured["folds"] == 5
     assert job.merge.strategy == "hop"
     assert 0 < measured["candidates"]["recall"]["mean"] <= 1
+
+
+@pytest.mark.parametrize("index", ["nmslib", "exact"])
+def test_a_large_catalogue_compares_spelling_by_vectors(drawn, learned, tmp_path, monkeypatch, index):
+    shutil.copytree(learned.folder.root, tmp_path / "out")
+    monkeypatch.setattr(lookups, "TFIDF_UP_TO", 10)
+    settings = learning(merge={"strategy": "fused", "budget": 15}, text={"index": index})
+    job = run(drawn.feed, tmp_path / "out", settings)
+    assert isinstance(lookups.lexical_lookup(job), lookups.TextLookup)
+    monkeypatch.undo()
+    exactly = lookups.lexical_lookup(job)
+    assert isinstance(exactly, lookups.TfidfLookup)
+    rows = job.catalogue.axis.rows
+    wanted = exactly.neighbours(rows, 5).matrix(5)[0]
+    found = neighbours_run(job, "lexical").matrix(20)[0]
+    shared = [len(set(one.tolist()) & set(other.tolist())) for one, other in zip(wanted, found, strict=True)]
+    assert np.mean(shared) > 2.5
+    assert evaluation_of(job)["candidates"]["recall"]["mean"] > 0.3

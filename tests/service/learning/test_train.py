@@ -83,6 +83,19 @@ def test_another_catalogue_is_searched_in_the_learned_spaces(trained, other, tmp
     assert (job.folder.root / "report.html").is_file()
 
 
+def test_the_model_brings_the_plan_of_the_catalogue_it_was_learned_from(trained, other, tmp_path):
+    settings = small_settings(learn={"model": str(trained[0])}, merge={"strategy": "planned", "budget": 30})
+    job = run(other.feed, tmp_path / "out", settings)
+    planned = job.folder.require("plan").counts
+    assert planned["from"] == "model"
+    assert planned["strategy"] in {one["strategy"] for one in trained[1].about["plan"]["offers"]}
+    lists = read_candidates(job.folder.candidates, job.catalogue.axis)
+    assert lists.counts.mean() == pytest.approx(30, rel=0.03)
+    page = (job.folder.root / "report.html").read_text("utf-8")
+    assert "The plan comes with the model" in page
+    assert "Nothing was learned from this feed" in page
+
+
 def test_the_groups_of_the_catalogue_searched_change_nothing_but_the_evaluation(trained, other, tmp_path):
     shutil.copytree(other.feed.parent, tmp_path / "feed")
     header, *rows = other.feed.read_text("utf-8").splitlines()
