@@ -107,6 +107,9 @@ class MergeSettings(_Section):
 class FusedSettings(_Section):
     """How the strategy `fused` makes one list of three, and asks it again."""
 
+    weights: Literal["set", "learned"] = Field(
+        "set", description="`learned`: from known groups held out, where that finds more than chance explains"
+    )
     k: float = Field(10.0, gt=0, description="the k of 1 / (k + rank)")
     image_weight: float = Field(2.0, ge=0, description="weight of the image list")
     text_weight: float = Field(0.6, ge=0, description="weight of the text list")

@@ -18,7 +18,7 @@ from candidates.catalogue import Catalogue
 from candidates.errors import RunFolderError
 from candidates.feeds.several import FeedSource, feed_sources
 from candidates.qrels import Qrels
-from candidates.settings import MergeSettings, Settings
+from candidates.settings import FusedSettings, MergeSettings, Settings
 from service.picture_files import PicturePlaces, read_fetched
 from service.run_folder import FORMAT, RunFolder
 
@@ -137,6 +137,12 @@ class Job:
         if not self.plans:
             return self.settings.merge
         return MergeSettings.model_validate(self.folder.require("plan").counts["merge"])
+
+    @property
+    def fused(self) -> FusedSettings:
+        """How lists are fused: as set, or with the weights that the step `plan` learned."""
+        record = self.folder.record("plan") if self.settings.fused.weights == "learned" else None
+        return FusedSettings.model_validate(record.counts["fused"]) if record else self.settings.fused
 
     @cached_property
     def held_out(self) -> HeldOut:

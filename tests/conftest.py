@@ -19,6 +19,12 @@ PLACES = {
     "/fuzz/": "feeds",
     "/test_real_feeds.py": "feeds",
     "/learning/": "learning",
+    "/test_known_groups.py": "learning",
+    "/test_planned.py": "learning",
+    "/test_held_out.py": "learning",
+    "/test_learning_benchmarks.py": "learning",
+    "/notebooks/": "learning",
+    "/analysis/": "learning",
     "/benchmarks/": "benchmarks",
 }
 

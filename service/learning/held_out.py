@@ -21,6 +21,7 @@ from candidates.run import Run, stacked
 from candidates.settings import FusedSettings, MergeSettings
 from candidates.vectors import Vectors
 from fusion.merge.hubs import depth_for
+from fusion.merge.reciprocal import Ranking
 from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
 from service.learning.heads import split_groups
 from service.learning.planner import BUDGETS
@@ -71,9 +72,11 @@ class View:
         image: Their image lists, deep.
         every_text: Text lists of every product in the same spaces, not as deep.
         every_image: Image lists of every product.
+        lexical: The queries' lists by letters, None where nothing is fused.
+        every_lexical: Lists by letters of every product.
         fused: Fused lists of the queries, None where nothing is fused.
         every_fused: Fused lists of every product, as deep as a hop asks them.
-        hop: How the fused lists are asked again.
+        hop: How lists are fused, and how the fused ones are asked again.
         threads: Threads to use.
     """
 
@@ -82,16 +85,40 @@ class View:
     image: Run
     every_text: Run
     every_image: Run
+    lexical: Run | None
+    every_lexical: Run | None
     fused: Candidates | None
     every_fused: Candidates | None
     hop: FusedSettings
     threads: int
 
+    def rankings(self) -> list[Ranking]:
+        """The queries' three lists with their weights, hubs stepped back; none where nothing is fused."""
+        if self.lexical is None or self.every_lexical is None:
+            return []
+        every = Three(self.every_text, self.every_lexical, self.every_image)
+        return Three(self.text, self.lexical, self.image).rankings(self.hop, every)
+
+    def weighed(self, hop: FusedSettings) -> View:
+        """The same with lists fused in another way."""
+        if self.lexical is None or self.every_lexical is None or (hop == self.hop and self.fused is not None):
+            return self
+        every = Three(self.every_text, self.every_lexical, self.every_image)
+        own = Three(self.text, self.lexical, self.image)
+        deep = int(max(1, self.text.counts.max(initial=1), self.image.counts.max(initial=1)))
+        return replace(
+            self,
+            hop=hop,
+            every_fused=fuse_lists(every, hop, max(hop.seed_depth, hop.own), self.threads),
+            fused=fuse_lists(own, hop, deep, self.threads, every),
+        )
+
     def of(self, places: NDArray[np.integer]) -> View:
         """The same for some of the queries, by their place among them."""
-        fused = self.fused.take(places) if self.fused is not None else None
         text, image = self.text.take(places), self.image.take(places)
-        return replace(self, rows=self.rows[places], text=text, image=image, fused=fused)
+        lexical = self.lexical.take(places) if self.lexical is not None else None
+        fused = self.fused.take(places) if self.fused is not None else None
+        return replace(self, rows=self.rows[places], text=text, image=image, lexical=lexical, fused=fused)
 
     def candidates(self, settings: MergeSettings, groups: NDArray[np.int32] | None) -> Candidates:
         """What the settings make of these lists.
@@ -149,6 +176,16 @@ class HeldOut:
     def image(self) -> Run:
         """Deep image lists of all queries."""
         return stacked([view.image for view in self.views])
+
+    def weighed(self, hop: FusedSettings) -> HeldOut:
+        """The same with lists fused in another way."""
+        views, fair = (tuple(view.weighed(hop) for view in some) for some in (self.views, self.fair))
+        return HeldOut(views, self.crossed, fair)
+
+    def rankings(self) -> list[Ranking]:
+        """The three lists of all queries with their weights, hubs stepped back."""
+        made = [view.rankings() for view in self.views]
+        return [replace(ones[0], run=stacked([one.run for one in ones])) for ones in zip(*made, strict=True)]
 
     def candidates(self, settings: MergeSettings, groups: NDArray[np.int32] | None = None) -> Candidates:
         """What the settings make of the lists, for all queries."""
@@ -293,11 +330,7 @@ def _view(job: Job, rows: Rows, lookups: Lookups) -> View:
     depth, every, axis = _deepest(job), _every_depth(job), job.catalogue.axis
     own_text, own_image = (one.neighbours(rows, depth) for one in (lookups.text, lookups.image))
     every_text, every_image = (one.neighbours(axis.rows, every) for one in (lookups.text, lookups.image))
-    fused = every_fused = None
-    if lookups.lexical is not None and lookups.every_lexical is not None:
-        hop = job.settings.fused
-        all_lists = Three(every_text, lookups.every_lexical, every_image)
-        own = Three(own_text, lookups.lexical.neighbours(rows, depth), own_image)
-        every_fused = fuse_lists(all_lists, hop, max(hop.seed_depth, hop.own), job.threads)
-        fused = fuse_lists(own, hop, depth, job.threads, all_lists)
-    return View(rows, own_text, own_image, every_text, every_image, fused, every_fused, job.settings.fused, job.threads)
+    lexical = lookups.lexical.neighbours(rows, depth) if lookups.lexical else None
+    lists = (own_text, own_image, every_text, every_image, lexical, lookups.every_lexical)
+    hop = job.settings.fused
+    return View(rows, *lists, fused=None, every_fused=None, hop=hop, threads=job.threads).weighed(hop)

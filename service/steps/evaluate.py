@@ -48,7 +48,7 @@ def evaluate(job: Job) -> StepRecord:
         "settings": job.settings.evaluation.model_dump(mode="json"),
         "merge": job.merge.model_dump(mode="json"),
         "learn": folder.require("learn").key,
-        "fused": job.settings.fused.model_dump(mode="json"),
+        "fused": job.fused.model_dump(mode="json"),
         "global": job.settings.feed.groups_are_global,
     }
     outputs = (folder.root / "curves.parquet", folder.evaluation)
@@ -112,7 +112,7 @@ def _measure(job: Job) -> Counts:
 
 def deep_lists(job: Job) -> Deep:
     """The lists of the products measured, as deep as the curve needs them."""
-    found, depth = job.held_out, curve_depth(job)
+    found, depth = job.held_out.weighed(job.fused), curve_depth(job)
     text, image = found.text.top(depth), found.image.top(depth)
     fused = found.fused_hop()
     pooled = pool(text, image, threads=job.threads)

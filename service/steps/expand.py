@@ -33,14 +33,14 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
         "groups": job.qrels.groups.tolist() if settings.collapse_known else None,
         "lexical": folder.require("retrieve_lexical").key,
         "settings": settings.model_dump(mode="json"),
-        "fused": job.settings.fused.model_dump(mode="json"),
+        "fused": job.fused.model_dump(mode="json"),
         "part": job.settings.run.part,
     }
     step = Step(folder, "expand", inputs, (folder.candidates,))
 
     def work(within: slice = slice(None)) -> Counts:
         text, image, hubs = cap(neighbours_run(job, "text"), neighbours_run(job, "image"), settings)
-        lists = Lists(text, image, _groups(job), job.threads, _fused(job, text, image), job.settings.fused)
+        lists = Lists(text, image, _groups(job), job.threads, _fused(job, text, image), job.fused)
         made = [_part(job, lists, start, step.key) for start in track(_starts(job, within), "candidates")]
         return {"strategy": settings.strategy, "candidates": sum(made), "cut_by_hub_cap": hubs}
 
@@ -75,8 +75,8 @@ def _fused(job: Job, text: Run, image: Run) -> Candidates | None:
     """Fused lists of every product, for the strategy that asks them again."""
     if job.merge.strategy != "fused":
         return None
-    depth = max(budget(job.merge), job.settings.fused.own, job.settings.fused.seed_depth)
-    return fuse_lists(Three(text, neighbours_run(job, "lexical"), image), job.settings.fused, depth, job.threads)
+    depth = max(budget(job.merge), job.fused.own, job.fused.seed_depth)
+    return fuse_lists(Three(text, neighbours_run(job, "lexical"), image), job.fused, depth, job.threads)
 
 
 def _part(job: Job, every: Lists, start: int, key: str) -> int:

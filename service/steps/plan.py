@@ -10,6 +10,7 @@ from candidates.settings import MergeSettings
 from service.job import Job
 from service.learning.planner import Plan
 from service.learning.planning import planned
+from service.learning.weights import learned_weights
 from service.run_folder import Counts, Step, StepRecord
 
 PLANNED_BUDGET = 100
@@ -33,15 +34,18 @@ def plan(job: Job) -> StepRecord:
     }
 
     def work() -> Counts:
-        if not job.plans:
-            return {"merge": settings.merge.model_dump(mode="json"), "from": "settings"}
         asked = settings.merge.budget or PLANNED_BUDGET
         budget = min(asked, max(1, len(job.catalogue) - 1))
-        made = _of_model(job, budget) or planned(job, budget)
+        weights = learned_weights(job, budget) if settings.fused.weights == "learned" and job.fuses else None
+        fused = settings.fused.model_copy(update=weights.chosen_settings if weights else {})
+        said = {"fused": fused.model_dump(mode="json"), "weights": weights.as_json() if weights else {}}
+        if not job.plans:
+            return {"merge": settings.merge.model_dump(mode="json"), "from": "settings", **said}
+        made = _of_model(job, budget) or planned(job, budget, fused=fused)
         write_json(folder.plan, asdict(made))
         offer = made.offer(budget)
         chosen = offer.merge(settings.merge)
-        return {"merge": chosen.model_dump(mode="json"), "from": made.basis, "strategy": offer.strategy}
+        return {"merge": chosen.model_dump(mode="json"), "from": made.basis, "strategy": offer.strategy, **said}
 
     return Step(folder, "plan", inputs, (folder.plan,) if job.plans else ()).run(work)
 

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from candidates.run import same_lists
 from candidates.settings import Settings
 from eval.metrics import judged, recall
 from service import lookups
@@ -192,3 +193,25 @@ def test_a_large_catalogue_compares_spelling_by_vectors(drawn, learned, tmp_path
     shared = [len(set(one.tolist()) & set(other.tolist())) for one, other in zip(wanted, found, strict=True)]
     assert np.mean(shared) > 2.5
     assert evaluation_of(job)["candidates"]["recall"]["mean"] > 0.3
+
+
+def test_learned_weights_are_used_where_they_are_better_and_only_there(drawn, learned, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from fusion.merge.learned_weights import Weights
+    from service.learning import weights
+
+    shutil.copytree(learned.folder.root, tmp_path / "out")
+    settings = learning(merge={"strategy": "fused", "budget": 15}, fused={"weights": "learned"})
+    original = weights.learn_weights
+
+    def better(*given, **options):
+        return replace(original(*given, **options), chosen=Weights((4.0, 0.5, 0.25), 5.0), better=True)
+
+    monkeypatch.setattr(weights, "learn_weights", better)
+    job = run(drawn.feed, tmp_path / "out", settings)
+    assert (job.fused.image_weight, job.fused.text_weight, job.fused.lexical_weight, job.fused.k) == (4, 0.5, 0.25, 5)
+    lists = read_candidates(job.folder.candidates, job.catalogue.axis)
+    set_ones = run(drawn.feed, tmp_path / "out", learning(merge={"strategy": "fused", "budget": 15}))
+    assert not same_lists(lists, read_candidates(set_ones.folder.candidates, set_ones.catalogue.axis))
+    assert set_ones.fused == set_ones.settings.fused
