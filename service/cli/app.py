@@ -232,7 +232,7 @@ def demo(
 
     drawn = draw_catalogue(out / "catalogue", groups=groups)
     console.print(f"drew {drawn.products} products in {out / 'catalogue'}")
-    settings = Settings.read(None, merge={"n": 10, "k": 2}, feed={"groups_are_global": True})
+    settings = Settings.read(None, merge={"budget": 25}, feed={"groups_are_global": True})
     job = run_pipeline(drawn.feed, out / "run", settings)
     show_curve(console, job)
     show_run(console, job)
