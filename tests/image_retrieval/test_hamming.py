@@ -115,6 +115,29 @@ def test_cells_lose_little_against_all_codes():
     assert some_codes >= 0.95
 
 
+@pytest.mark.parametrize(("k", "every"), [(5, False), (40, False), (100, True)])
+def test_cells_rescore_the_nearest_codes_of_those_visited(k, every):
+    import faiss
+
+    items, queries, shortlist = made(kinds(4000, 0)), made(kinds(20, 1), "q"), 100
+    index = HammingIndex.build(items, 256, 7, shortlist, flat_below=1000)
+    truth, distances, lists = cosines(queries, items), bit_distances(index, queries), index.cells.invlists
+    _, visited = index.cells.quantizer.search(index.planes.codes(queries.values), index.cells.nprobe)
+    depth, found = max(shortlist, 4 * k), rows_of(index.search(queries, k))
+    for query, rows in enumerate(found):
+        members = [faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)) for cell in visited[query].tolist()]
+        pool = np.concatenate(members).astype(int)  # as integers even of cells that are empty
+        # Where the visited cells hold fewer codes than are rescored, every code is compared.
+        assert (len(pool) < depth) == every
+        pool = np.arange(4000) if every else pool
+        last = np.sort(distances[query, pool])[depth - 1]
+        sure = pool[distances[query, pool] < last]
+        assert len(rows) == k
+        assert np.isin(rows, pool).all()
+        assert (distances[query, rows] <= last).all()
+        assert np.isin(sure[truth[query, sure] > truth[query, rows].min() + 1e-6], rows).all()
+
+
 def test_cells_under_a_filter_compare_every_code():
     items, queries = clustered(2000), clustered(30, seed=1, prefix="q")
     odd = np.arange(2000) % 2 == 1

@@ -1,0 +1,1 @@
+"""What the notebooks call: measurements of one catalogue, as tables and charts."""

@@ -1,0 +1,186 @@
+"""The notebooks as they are committed, and what comes of executing them on a part of a feed."""
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RECALL, FINGERPRINTS = (
+    ROOT / "notebooks" / f"{name}.ipynb" for name in ("1-recall-against-cost", "2-which-fingerprint")
+)
+
+GROUPS = 50
+"""Groups of the feed that both are executed on: a few hundred products at most."""
+
+MEASURED = "gradients,hog,hog-crop,mask,phash,MobileNetV2 emb1280,MobileNetV2 grid7"
+LONGEST_CELL, LARGEST_FILE = 15, 32_768
+MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|tmp|work|mnt|opt|Users|var)/|[A-Z]:\\\\")
+PLOTLY = "application/vnd.plotly.v1+json"
+
+
+def name_of(path):
+    return path.name
+
+
+def opened(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_of(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks():
+    assert {RECALL, FINGERPRINTS} <= set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_a_notebook_is_valid_and_holds_no_outputs(path):
+    notebook = opened(path)
+    nbformat.validate(notebook)
+    assert notebook.nbformat == 4
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    for cell in notebook.cells:
+        assert not cell.metadata
+        if cell.cell_type == "code":
+            assert not cell.outputs
+            assert cell.execution_count is None
+    names = [cell.id for cell in notebook.cells]
+    assert len(names) == len(set(names))
+    assert path.stat().st_size < LARGEST_FILE
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_a_notebook_names_no_path_of_a_machine(path):
+    assert not MACHINE_PATH.search(path.read_text("utf-8"))
+    assert MACHINE_PATH.search('open("/home/somebody/feed.tsv")')  # what the line above is there to catch
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_a_notebook_calls_and_does_not_define(path):
+    notebook = opened(path)
+    assert notebook.cells[0].source.startswith("# ")
+    for cell in code_of(notebook):
+        assert 0 < len(cell.source.splitlines()) <= LONGEST_CELL
+        nodes = ast.walk(ast.parse(cell.source))
+        assert not any(
+            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.For | ast.If) for node in nodes
+        )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_the_readme_says_what_a_notebook_is_for(path):
+    assert path.name in (ROOT / "notebooks" / "README.md").read_text("utf-8")
+
+
+def executed(path, out):
+    """The notebook executed where a reader would open it, on the code of this checkout."""
+    notebook = opened(path)
+    chosen = {"OUT": str(out), "SLICE": str(GROUPS), "FINGERPRINTS": MEASURED}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("VARIANTS_NOTEBOOK_")}
+    env |= {"PYTHONPATH": str(ROOT)} | {f"VARIANTS_NOTEBOOK_{name}": value for name, value in chosen.items()}
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=280, kernel_name="python3", resources=resources).execute(env=env)
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.fixture(scope="module")
+def recall(out):
+    return executed(RECALL, out)
+
+
+@pytest.fixture(scope="module")
+def fingerprints(out):
+    return executed(FINGERPRINTS, out)
+
+
+def shown(notebook, kind):
+    """Everything of one kind that the cells show, in order."""
+    outputs = [output for cell in code_of(notebook) for output in cell.outputs]
+    return [output.data[kind] for output in outputs if kind in output.get("data", {})]
+
+
+def rows_shown(notebook):
+    """How many rows each table has that the notebook shows."""
+    bodies = [html.partition("<tbody>")[2] for html in shown(notebook, "text/html") if "<tbody>" in html]
+    return [body.count("<tr") for body in bodies]
+
+
+def answer(notebook):
+    """The last thing shown, which is text."""
+    return shown(notebook, "text/markdown")[-1]
+
+
+def test_recall_against_cost_holds_every_strategy_at_equal_cost(recall, out):
+    rows = pd.read_csv(out / "recall" / "equal-cost.csv")
+    assert {"text", "image", "union", "rrf", "weighted", "fused", "hop", "hop, as published"} == set(rows.strategy)
+    assert (rows.groupby("strategy").budget.nunique() == rows.budget.nunique()).all()
+    assert rows.budget.nunique() >= 2
+    assert rows.recall.between(0, 1).all()
+    assert (rows.low <= rows.recall).all()
+    assert (rows.recall <= rows.high).all()
+    best = rows.groupby("budget").recall.max()
+    assert (best > rows[rows.strategy == "text"].set_index("budget").recall).all()
+
+
+def test_recall_against_cost_shows_the_papers_figures_and_the_frontier(recall):
+    five, six, _, frontier = shown(recall, PLOTLY)
+    for figure in (five, six):
+        assert [trace["name"] for trace in figure["data"]] == ["K = 0 (text alone)", *(f"K = {k}" for k in range(1, 5))]
+    names = [trace["name"] for trace in frontier["data"] if "name" in trace]
+    assert "this run" in names
+    assert "Suggestion of suggestions" in names
+    ringed = next(trace for trace in frontier["data"] if "Pareto" in trace.get("name", ""))
+    assert len(ringed["x"]) > 0
+
+
+def test_recall_against_cost_shows_tables_and_answers(recall):
+    overview, equal_cost, plan, equal_recall = rows_shown(recall)
+    assert overview == 5
+    assert equal_cost == 8
+    assert plan >= 2
+    assert equal_recall >= 2
+    said = answer(recall)
+    for part in ("The best at", "Text alone", "The paper's hop, in the same spaces", "as published"):
+        assert part in said
+    assert "nan" not in said
+
+
+def test_which_fingerprint_measures_every_one_in_every_way(fingerprints, out):
+    results = pd.read_csv(out / "fingerprints" / "fingerprints.csv")
+    wanted = set(MEASURED.split(","))
+    if not (ROOT / ".." / "shared" / "models").is_dir():
+        wanted = {name for name in wanted if "MobileNet" not in name}
+    ways = results.groupby("fingerprint").size()
+    assert set(ways.index) == wanted
+    assert set(ways) == {27}
+    assert set(results.space) == {"raw", "whitened", "learned"}
+    scores = [name for name in results if name.startswith(("MAP", "AP", "recall", "R-precision"))]
+    assert len(scores) == 12
+    assert ((results[scores] >= 0) & (results[scores] <= 1)).all().all()
+    assert (results.ms > 0).all()
+    floats = results[results.codes.isna()].pivot(index="fingerprint", columns="space", values="recall@10")
+    assert (floats.learned > floats.raw).mean() > 0.5
+
+
+def test_which_fingerprint_shows_a_row_for_each_and_concludes(fingerprints, out):
+    measured = pd.read_csv(out / "fingerprints" / "fingerprints.csv").fingerprint.nunique()
+    assert rows_shown(fingerprints) == [measured] * 6
+    assert len(shown(fingerprints, PLOTLY)) == 3
+    said = answer(fingerprints)
+    for part in ("Most variants", "Learning from known groups", "Codes of 512 bits", "Rotations"):
+        assert part in said
+    assert "nan" not in said
