@@ -124,6 +124,9 @@ class LearnSettings(_Section):
     """What is learned from known groups, and what was."""
 
     train: bool = Field(True, description="learn from the feed's own groups; else they serve evaluation alone")
+    guess: bool = Field(
+        True, description="where groups end at a seller: learn from probable variants of two sellers too"
+    )
     model: str = Field("", description="folder of a model (`variants train`) to use instead of learning; empty: none")
     spaces: Literal["learned", "encoded"] = Field(
         "learned", description="vectors in spaces learned from groups (without any, whitened), or as encoded"

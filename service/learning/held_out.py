@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,10 @@ from candidates.vectors import Vectors
 from fusion.merge.hubs import depth_for
 from fusion.merge.reciprocal import Ranking
 from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
-from service.learning.heads import split_groups
+from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
+from service.learning.heads import split_groups, with_guesses
 from service.learning.planner import BUDGETS
-from service.learning.spaces import learn_heads
+from service.learning.spaces import Heads, learn_heads
 from service.lookups import ImageLookup, Lookup, TextLookup, image_lookup, lexical_lookup, text_lookup
 from service.progress import track
 
@@ -38,6 +39,9 @@ FOLDS = 5
 
 EXACT_UP_TO = 50_000
 """Vectors that are searched exactly in a fold's spaces; of more an index is built, as the settings say."""
+
+_GUESSED_FROM = 400
+"""Depth of the lists from which variants of two sellers are guessed."""
 
 FAIR = 6000
 """Products in the fair sample, at most."""
@@ -219,7 +223,8 @@ def taught_by(job: Job, made_of: Ingredients, groups: Rows, rows: Rows) -> View:
         rows: int32 (q,): these products.
     """
     lexical, every_lexical = _letters(job)
-    lookups = replace(_taught_lookups(job, made_of, groups), lexical=lexical, every_lexical=every_lexical)
+    measured = np.isin(np.arange(len(groups)), rows)
+    lookups = replace(_taught_lookups(job, made_of, groups, measured), lexical=lexical, every_lexical=every_lexical)
     return _view(job, rows, lookups)
 
 
@@ -239,11 +244,61 @@ def _both(view: View, asked: Rows, some: Rows) -> tuple[View, View]:
     return view.of(np.flatnonzero(np.isin(view.rows, asked))), view.of(np.flatnonzero(np.isin(view.rows, some)))
 
 
-def _taught_lookups(job: Job, made_of: Ingredients, groups: Rows) -> Lookups:
-    """Look-ups in spaces learned from these groups."""
-    heads = learn_heads(made_of, groups, job.settings.learn, job.settings.run.seed)
+@dataclass(frozen=True, eq=False)
+class TaughtHeads:
+    """Heads, and what was guessed across sellers to learn them.
+
+    Attributes:
+        heads: One on the texts, one on the pictures.
+        guesses: By head, what was guessed; empty where nothing was.
+    """
+
+    heads: Heads
+    guesses: dict[str, Any]
+
+
+def taught_heads(
+    job: Job, made_of: Ingredients, groups: Rows, leave_out: NDArray[np.bool_] | None = None
+) -> TaughtHeads:
+    """Learns the heads from groups; where these end at a seller, from probable variants across sellers as well.
+
+    Args:
+        job: The run.
+        made_of: Its vectors.
+        groups: int32 (n,): the groups to learn from, all others −1.
+        leave_out: bool (n,): products about which nothing may be guessed, since they will be measured.
+    """
+    settings, seed = job.settings.learn, job.settings.run.seed
+    heads = learn_heads(made_of, groups, settings, seed)
+    sellers = job.catalogue.codes("seller")
+    if not _guesses(job, groups, sellers):
+        return TaughtHeads(heads, {})
+    alone, rows = _lookups(job, made_of, heads), job.catalogue.axis.rows
+    depth = max(1, min(_GUESSED_FROM, len(rows) - 1))
+    text, image = alone.text.neighbours(rows, depth), alone.image.neighbours(rows, depth)
+    certain = pairs_of_equal_numbers(job.catalogue, sellers)
+    taught = guessed_pairs(text, image, groups, sellers, leave_out=leave_out, certain=certain)
+    of_texts, of_pictures = (with_guesses(groups, one.left, one.right) for one in (taught.text, taught.image))
+    said = {"text": taught.text.as_json(), "image": taught.image.as_json()}
+    return TaughtHeads(learn_heads(made_of, of_texts, settings, seed, of_pictures), said)
+
+
+def _guesses(job: Job, groups: Rows, sellers: NDArray[np.int32]) -> bool:
+    """Whether anything may be guessed: groups are each seller's own, and there are several sellers."""
+    wanted = job.settings.learn.guess and job.teaches and not job.settings.feed.groups_are_global
+    return bool(wanted and sellers.max(initial=-1) > 0 and (groups >= 0).any())
+
+
+def _lookups(job: Job, made_of: Ingredients, heads: Heads) -> Lookups:
     text, image = heads.text.projection.apply(made_of.text), heads.image.projection.apply(made_of.image)
     return Lookups(TextLookup(text, _text_index(job, text)), _image_lookup(job, image, made_of))
+
+
+def _taught_lookups(
+    job: Job, made_of: Ingredients, groups: Rows, leave_out: NDArray[np.bool_] | None = None
+) -> Lookups:
+    """Look-ups in spaces learned from these groups."""
+    return _lookups(job, made_of, taught_heads(job, made_of, groups, leave_out).heads)
 
 
 def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
@@ -260,7 +315,8 @@ def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
             asked = _sample(job, rows[fold_of[rows] == fold], most - measured)
             measured += len(asked)
             fair = some[drawn[some] == fold]
-            lookups = _taught_lookups(job, made_of, np.where(fold_of == fold, -1, groups).astype(np.int32))
+            taught = np.where(fold_of == fold, -1, groups).astype(np.int32)
+            lookups = _taught_lookups(job, made_of, taught, drawn == fold)
             lookups = replace(lookups, lexical=lexical, every_lexical=every_lexical)
             yield _both(_view(job, np.union1d(asked, fair), lookups), asked, fair)
 

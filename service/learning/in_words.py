@@ -26,6 +26,7 @@ def taught_in_words(job: Job, measured: dict[str, Any]) -> tuple[str, ...]:
         ]
     else:
         sentences = [_FROM[said["from"] if said["from"] != "groups" else "no groups"].format(groups=groups)]
+    sentences += _guessed(said.get("guesses", {}))
     if folds:
         sentences.append(
             "No product is measured in spaces that its own group taught: every figure here comes from "
@@ -33,6 +34,20 @@ def taught_in_words(job: Job, measured: dict[str, Any]) -> tuple[str, ...]:
             "come from spaces that all groups taught."
         )
     return tuple(sentences)
+
+
+def _guessed(guesses: dict[str, Any]) -> list[str]:
+    """What was guessed across sellers, in a sentence; nothing where nothing was."""
+    pairs = {name: one["pairs"] for name, one in guesses.items() if one["pairs"]}
+    if not pairs:
+        return []
+    named = " and ".join(
+        f"{pairs[name]:,} for the {kind}" for name, kind in (("text", "texts"), ("image", "pictures")) if name in pairs
+    )
+    return [
+        f"Groups end at a seller here, so probable variants of two sellers were learned from as well ({named}): pairs "
+        "that are each other's nearest in the other view. They count for learning alone, never for measuring."
+    ]
 
 
 _FROM = {

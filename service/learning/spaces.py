@@ -18,7 +18,7 @@ from service.learning.heads import Frame, Head, Learned, frame_of, learn_head
 if TYPE_CHECKING:
     from text_retrieval.lexical import Lexicon
 
-Groups = NDArray[np.int32]
+Groups = NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +51,17 @@ class Heads:
     image: Head
 
 
-def learn_heads(made_of: Ingredients, groups: Groups, settings: LearnSettings, seed: int) -> Heads:
+def learn_heads(
+    made_of: Ingredients, groups: Groups, settings: LearnSettings, seed: int, image_groups: Groups | None = None
+) -> Heads:
     """Learns a head on the texts and one on the pictures; without any groups both only whiten.
 
     Args:
         made_of: The vectors.
-        groups: int32 (n,): known group of each product, −1 without.
+        groups: int (n,): known group of each product, −1 without.
         settings: How many dimensions the spaces have.
         seed: Seed of folds and samples.
+        image_groups: What the head on the pictures learns from, where that is something else.
     """
 
     def head(vectors: Vectors, frame: Frame | None, of_rows: Groups) -> Head:
@@ -68,7 +71,7 @@ def learn_heads(made_of: Ingredients, groups: Groups, settings: LearnSettings, s
         return learn_head(vectors.values, of_rows, made_for=vectors.version, frame=frame, **options)
 
     by_text, by_image = made_of.frames
-    of_pictures = groups[made_of.owners.rows]
+    of_pictures = (groups if image_groups is None else image_groups)[made_of.owners.rows]
     return Heads(head(made_of.text, by_text, groups), head(made_of.image, by_image, of_pictures))
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from candidates.artifacts import digest_of
 from service.job import Job
+from service.learning.held_out import taught_heads
 from service.learning.model import Model
-from service.learning.spaces import Heads, Ingredients, learn_heads
+from service.learning.spaces import Heads, Ingredients
 from service.run_folder import Counts, Step, StepRecord
 from service.steps.project import ingredients
 
@@ -44,9 +45,14 @@ def learned_model(job: Job, made_of: Ingredients, **about: Any) -> Model:
     """The model of all groups that may be learned from."""
     from image_retrieval.base import Base
 
-    heads = learn_heads(made_of, job.lessons.groups, job.settings.learn, job.settings.run.seed)
+    taught = taught_heads(job, made_of, job.lessons.groups)
+    heads = taught.heads
     base = Base.open(job.folder.image / "base.npz")
-    said = {"learned": _said(heads), "encoders": {"text": made_of.text.version, "image": made_of.image.version}}
+    said = {
+        "learned": _said(heads),
+        "guesses": taught.guesses,
+        "encoders": {"text": made_of.text.version, "image": made_of.image.version},
+    }
     return Model(heads.text.projection, heads.image.projection, base, made_of.lexicon, said | about)
 
 

@@ -215,3 +215,23 @@ def test_learned_weights_are_used_where_they_are_better_and_only_there(drawn, le
     set_ones = run(drawn.feed, tmp_path / "out", learning(merge={"strategy": "fused", "budget": 15}))
     assert not same_lists(lists, read_candidates(set_ones.folder.candidates, set_ones.catalogue.axis))
     assert set_ones.fused == set_ones.settings.fused
+
+
+def test_where_groups_end_at_a_seller_nothing_is_guessed_about_what_is_measured(drawn, tmp_path, monkeypatch):
+    asked, original = [], held_out_lists.guessed_pairs
+
+    def watched(*given, leave_out=None, **options):
+        made = original(*given, leave_out=leave_out, **options)
+        asked.append((leave_out, made))
+        return made
+
+    monkeypatch.setattr(held_out_lists, "guessed_pairs", watched)
+    job = run(drawn.feed, tmp_path / "out", learning(feed={"groups_are_global": False}, merge={"budget": 15}))
+    assert asked[0][0] is None  # the run's own spaces may learn from guesses about every product
+    assert len(asked) > 1
+    for (leave_out, taught), view in zip(asked[1:], job.held_out.views, strict=False):
+        assert leave_out[view.rows].all()
+        for guesses in (taught.text, taught.image):
+            assert not leave_out[guesses.left].any()
+            assert not leave_out[guesses.right].any()
+    assert set(job.folder.require("learn").counts["guesses"]) == {"text", "image"}
