@@ -84,7 +84,7 @@ class ImageSettings(_Section):
         "rotations", description="LSH codes by the paper's random hyperplanes, or by stacked random rotations"
     )
     bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
-    shortlist: Positive = Field(200, description="codes rescored by float vectors, at least; four times k if more")
+    shortlist: Positive = Field(800, description="codes rescored by float vectors, at least; four times k if more")
     batch: Positive = Field(32, description="pictures encoded at once")
 
 
