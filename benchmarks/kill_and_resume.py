@@ -77,7 +77,9 @@ def kill_and_resume(seed: int, folder: Path, feed: Path, settings: Path, undistu
 def compare(index: str, seeds: range, folder: Path, feed: Path) -> bool:
     """Kills and resumes once a seed with one kind of text index; prints a line each; True where all is well."""
     settings = folder / f"{index}.toml"
-    settings.write_text(f'[text]\nindex = "{index}"\n[run]\nchunk = 64\n[merge]\nn = 10\nk = 2\n')
+    settings.write_text(
+        f'[text]\nindex = "{index}"\n[run]\nchunk = 64\n[merge]\nbudget = 15\n[evaluation]\nbootstrap = 50\n'
+    )
     undisturbed = folder / f"undisturbed-{index}"
     variants(undisturbed, feed, settings)
     expected = pairs(undisturbed)

@@ -7,11 +7,9 @@ import pytest
 
 from candidates.axis import Axis
 from candidates.collapse import Owners
-from candidates.errors import SettingsError, VersionMismatch
+from candidates.errors import SettingsError
 from candidates.settings import LearnSettings, Settings
 from candidates.vectors import Vectors
-from image_retrieval.lsh import Hyperplanes
-from image_retrieval.rotations import Rotations
 from service.analysis import fingerprints
 from service.analysis.fingerprints import (
     BITS,
@@ -19,8 +17,6 @@ from service.analysis.fingerprints import (
     METRICS,
     RAW,
     WHITENED,
-    CodeIndex,
-    Codes,
     Pictures,
     at_hand,
     compare,
@@ -58,81 +54,6 @@ def made_up(seed=1, groups=24, dimensions=12, per_product=1, alike=0.6):
     axis = Axis.of(f"p{row}#{place}" for place, row in enumerate(owners))
     vectors = Vectors(axis, values.astype(np.float16), "made up")
     return Pictures(vectors, Owners(qrels.items, owners), qrels, LearnSettings(dimensions=6), seed=3)
-
-
-def bits_of(planes, vector):
-    return [bool(np.dot(vector.astype(np.float32), planes.normals[:, bit]) > 0) for bit in range(planes.bits)]
-
-
-@pytest.mark.parametrize("kind", [Hyperplanes, Rotations])
-@pytest.mark.parametrize("seed", range(3))
-def test_codes_are_ordered_by_the_bits_that_differ(kind, seed):
-    pictures = made_up(seed, groups=8)
-    pictures.vectors.values[5] = 0
-    planes = kind(12, 64, seed)
-    codes = [bits_of(planes, row) for row in pictures.vectors.values]
-    run = CodeIndex(Codes(pictures.vectors, planes)).search(pictures.vectors, 10)
-    for query in range(len(codes)):
-        rows, scores = run.ranked(query)
-        if query == 5:
-            assert not len(rows)  # a picture of zeros finds nothing and is never found
-            continue
-        apart = [sum(a != b for a, b in zip(codes[query], other, strict=True)) for other in codes]
-        wanted = sorted(apart[row] for row in range(len(codes)) if row != 5)[:10]
-        assert [apart[row] for row in rows] == wanted
-        assert 5 not in rows
-        assert len(set(rows.tolist())) == 10
-        assert (np.diff(scores) <= 0).all()
-
-
-def test_the_head_of_a_list_is_put_in_order_by_cosine_and_the_rest_stays():
-    pictures = made_up(4)
-    planes = Hyperplanes(12, 32, 9)
-    alone = CodeIndex(Codes(pictures.vectors, planes)).search(pictures.vectors, 20)
-    rescored = CodeIndex(Codes(pictures.vectors, planes), rescored=8).search(pictures.vectors, 20)
-    unit = pictures.vectors.unit()
-    for query in range(len(unit)):
-        plain, (rows, scores) = alone.ranked(query)[0].tolist(), rescored.ranked(query)
-        assert rows[:8].tolist() == sorted(plain[:8], key=lambda row: -float(unit[row] @ unit[query]))
-        assert rows[8:].tolist() == plain[8:]
-        assert scores[:8] == pytest.approx(unit[rows[:8]] @ unit[query], abs=1e-6)
-        assert (np.diff(scores) <= 1e-7).all()
-
-
-def test_a_list_shorter_than_the_head_is_cut_after_it_was_put_in_order():
-    pictures = made_up(6)
-    planes = Hyperplanes(12, 32, 9)
-    short, long = (CodeIndex(Codes(pictures.vectors, planes), 30).search(pictures.vectors, k) for k in (5, 30))
-    for query in range(len(pictures.vectors)):
-        assert short.ranked(query)[0].tolist() == long.ranked(query)[0][:5].tolist()
-    whole = CodeIndex(Codes(pictures.vectors, planes), 500).search(pictures.vectors, 500)
-    assert (whole.counts == len(pictures.vectors)).all()
-
-
-def test_the_last_answer_serves_the_same_question_and_no_other():
-    pictures = made_up(6)
-    codes = Codes(pictures.vectors, Hyperplanes(12, 32, 9))
-    first, last = (pictures.vectors.take(np.arange(start, start + 9)) for start in (0, 30))
-    for asked, k in ((first, 5), (first, 5), (last, 5), (last, 7), (first, 5)):
-        fresh = Codes(pictures.vectors, codes.planes).nearest(asked, k)
-        for ours, theirs in zip(codes.nearest(asked, k), fresh, strict=True):
-            assert np.array_equal(ours, theirs)
-    CodeIndex(codes, 4).search(first, 5)
-    assert np.array_equal(codes.nearest(first, 5)[0], fresh[0])  # putting a list in order leaves the answer as it was
-
-
-def test_codes_of_nothing_find_nothing():
-    pictures = made_up(6)
-    empty = Vectors(pictures.vectors.axis, np.zeros_like(pictures.vectors.values), "made up")
-    for rescored in (0, 3):
-        assert not CodeIndex(Codes(empty, Hyperplanes(12, 32, 9)), rescored).search(empty, 5).counts.any()
-
-
-def test_codes_of_another_version_are_refused():
-    pictures = made_up(6)
-    other = Vectors(pictures.vectors.axis, pictures.vectors.values, "another encoder")
-    with pytest.raises(VersionMismatch):
-        CodeIndex(Codes(pictures.vectors, Hyperplanes(12, 32, 9))).search(other, 5)
 
 
 def plain_metrics(qrels, query, listed):
