@@ -37,7 +37,7 @@ from candidates.exact import ExactIndex
 from candidates.filters import Filter
 from candidates.qrels import Qrels
 from candidates.run import Run
-from candidates.settings import ImageSettings, LearnSettings
+from candidates.settings import LearnSettings
 from candidates.vectors import Vectors, normalised
 from eval.bootstrap import Interval, difference, intervals
 from eval.metrics import Judged, Values, approximate_recall, judged, mean_precision, r_precision, recall
@@ -276,7 +276,7 @@ BITS = (256, 512, 1024)
 SEEDS = (1, 2, 3, 4, 5)
 """Draws of hyperplanes and rotations: one draw may be lucky."""
 
-SHORTLIST = ImageSettings().shortlist
+SHORTLIST = 200
 """Codes rescored, at least; four times as many as are asked for, if that is more."""
 
 MEASURES: dict[str, tuple[int, Callable[[Judged], Values]]] = {
