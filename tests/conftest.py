@@ -11,13 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Minutes that the tests of each part may take on two cores; other parts will have lines of their own.
-BUDGETS = {"main path": 4.0, "feeds": 2.0, "learning": 6.0, "benchmarks": 1.5}
+BUDGETS = {"main path": 4.0, "feeds": 2.0, "learning": 6.0, "precision": 3.0, "benchmarks": 1.5}
 
 PLACES = {
     "/feeds/": "feeds",
     "/fetching/": "feeds",
     "/fuzz/": "feeds",
     "/test_real_feeds.py": "feeds",
+    "/fusion/pairs/": "precision",
+    "/fusion/groups/": "precision",
     "/learning/": "learning",
     "/test_known_groups.py": "learning",
     "/test_planned.py": "learning",

@@ -1,0 +1,1 @@
+"""From pairs to groups: which products belong together, and what varies among them."""
