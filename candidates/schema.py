@@ -65,6 +65,9 @@ CANDIDATES = pa.schema(
 REFUSED = ("where", "id", "reason", "mend")
 """`refused.csv`: one row a refused feed row or picture."""
 
+GROUPS = ("id", "item_group_id", "varies")
+"""`groups.csv`: one row a product of a group; it loads as a supplemental feed."""
+
 
 def require(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
     """Returns the schema's columns of `table` with the schema's types; raises `SchemaError` naming what is missing."""

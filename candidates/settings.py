@@ -135,6 +135,25 @@ class LearnSettings(_Section):
     lexical_weight: float = Field(1.0, gt=0, description="weight of the lexical part beside the text model's vector")
 
 
+class PairsSettings(_Section):
+    """How candidates become suggestions."""
+
+    classify: bool = Field(True, description="tell how probable each candidate pair is, and group products by that")
+    precision: float = Field(0.9, gt=0, lt=1, description="pairs are suggested from where so many of them are right")
+    judgements: str = Field("", description="CSV of judged pairs: left_id, right_id, verdict (accept or reject)")
+    most: Positive = Field(200_000, description="suggestions written, at most")
+
+
+class GroupsSettings(_Section):
+    """How products become groups."""
+
+    known: Literal["keep", "learn", "hide"] = Field(
+        "keep", description="known groups: `keep` and extend them, `learn` from them alone, or `hide` them altogether"
+    )
+    threshold: float = Field(0.25, gt=0, le=1, description="least mean probability at which two groups are joined")
+    largest: Natural = Field(50, description="products in a group made by joining, at most; 0: no limit")
+
+
 class EvaluationSettings(_Section):
     """How recall is measured against what is known."""
 
@@ -184,6 +203,8 @@ class Settings(_Section):
     learn: LearnSettings = LearnSettings()
     merge: MergeSettings = MergeSettings()
     fused: FusedSettings = FusedSettings()
+    pairs: PairsSettings = PairsSettings()
+    groups: GroupsSettings = GroupsSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     run: RunSettings = RunSettings()
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from candidates import schema
 from candidates.artifacts import atomic, write_parquet
+from candidates.spreadsheet import guarded
 
 SAME_ITEM, VARIANT = "same item", "variant"
 """What two products can be to each other: one thing listed twice, or two variants of one model."""
@@ -42,9 +43,6 @@ COLUMNS = (
 _BLOCK = 65_536
 """Suggestions held as Python objects at once while a table is made."""
 
-# A spreadsheet takes a cell that begins so for a formula; some look past spaces, invisible letters and the wide forms
-# of the signs. Cells with apostrophes before it get one more, as in `refused.csv`.
-_RISKY = re.compile(r"'*(?:[\t\r\n]|[\s\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _REORDERING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
@@ -149,8 +147,7 @@ def write_suggestions_csv(path: Path, suggestions: Iterable[Suggestion], titles:
 
 def harmless(cell: str) -> str:
     """A cell that a spreadsheet shows and does not calculate, in one line."""
-    plain = _REORDERING.sub("", _CONTROL.sub(" ", cell))
-    return f"'{plain}" if _RISKY.match(plain) else plain
+    return guarded(_REORDERING.sub("", _CONTROL.sub(" ", cell)))
 
 
 def _cells(suggestion: Suggestion, titles: Mapping[str, str]) -> Sequence[str]:

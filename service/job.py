@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from service.picture_files import PicturePlaces, read_fetched
 from service.run_folder import FORMAT, RunFolder
 
 if TYPE_CHECKING:
+    from fusion.pairs.classifier import PairModel
     from service.learning.held_out import HeldOut
     from service.learning.model import Model
 
@@ -63,6 +64,15 @@ class Job:
         settings = Settings.check(choices["settings"], str(folder.choices))
         return cls(RunFolder(root, Path(choices["work"])), settings)
 
+    def choose(self, sections: Mapping[str, Mapping[str, Any]]) -> Job:
+        """The same run with some other settings, which are written down for the steps to come."""
+        made = self.settings.model_dump(mode="json")
+        made = made | {name: made[name] | dict(values) for name, values in sections.items()}
+        settings = Settings.check(made, "the command line")
+        choices = json.loads(self.folder.choices.read_text("utf-8"))
+        write_json(self.folder.choices, choices | {"settings": settings.model_dump(mode="json")})
+        return Job(self.folder, settings)
+
     @property
     def feeds(self) -> tuple[FeedSource, ...]:
         """The feeds that the run was started on."""
@@ -85,6 +95,14 @@ class Job:
         return Qrels.from_catalogue(self.catalogue, groups_are_global=self.settings.feed.groups_are_global)
 
     @cached_property
+    def judged(self) -> Qrels:
+        """Judgements of single pairs, and nothing of the feed's groups."""
+        from service.judgements import read_judgements
+
+        path = self.settings.pairs.judgements
+        return read_judgements(Path(path), self._nothing) if path else self._nothing
+
+    @cached_property
     def given_model(self) -> Model | None:
         """The learned model that the settings name; None where none is named."""
         from service.learning.model import Model
@@ -94,13 +112,41 @@ class Job:
     @property
     def teaches(self) -> bool:
         """Whether the feed's own groups may be learned from; otherwise they touch nothing but the evaluation."""
-        return self.settings.learn.train and not self.settings.learn.model
+        hidden = self.settings.groups.known == "hide"
+        return self.settings.learn.train and not self.settings.learn.model and not hidden
 
     @cached_property
     def lessons(self) -> Qrels:
         """What may be learned from: all that the feed says about pairs, or nothing."""
+        return self.qrels if self.teaches else self._nothing
+
+    @cached_property
+    def kept(self) -> Qrels:
+        """What suggestions and groups may look at: the feed's groups, unless they are hidden, and the judgements."""
+        judged, hidden = self.judged, self.settings.groups.known == "hide" or not self.settings.learn.train
+        known = self._nothing if hidden else self.qrels
+        return replace(known, keys=judged.keys, values=judged.values, sources=judged.sources)
+
+    @property
+    def _nothing(self) -> Qrels:
         nothing = np.full(len(self.catalogue), -1, np.int32)
-        return self.qrels if self.teaches else Qrels(self.catalogue.axis, nothing, np.zeros_like(nothing))
+        return Qrels(self.catalogue.axis, nothing, np.zeros_like(nothing))
+
+    @cached_property
+    def lessons_and_judgements(self) -> Qrels:
+        """What a classifier may be taught: the groups that may be learned from, and judgements, which come before."""
+        judged = self.judged
+        return replace(self.lessons, keys=judged.keys, values=judged.values, sources=judged.sources)
+
+    @cached_property
+    def pair_model(self) -> PairModel | None:
+        """The classifier in use: the given model's, or the run's own; None where none could be learned."""
+        from fusion.pairs.classifier import PairModel
+
+        if self.given_model is not None:
+            return self.given_model.pairs
+        learned = self.folder.require("learn_pairs").counts["learned"]
+        return PairModel.open(self.folder.pair_model) if learned else None
 
     @property
     def spaces(self) -> Literal["model", "learned", "encoded"]:

@@ -78,10 +78,11 @@ class TfidfLookup:
 
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
         """See `Lookup`."""
-        return self._index.neighbours(rows, depth + 1, where).excluding(rows).top(depth)
+        return self.index.neighbours(rows, depth + 1, where).excluding(rows).top(depth)
 
     @cached_property
-    def _index(self) -> TfidfIndex:
+    def index(self) -> TfidfIndex:
+        """The weights of the texts, and their search."""
         from text_retrieval.tfidf import TfidfIndex
 
         return TfidfIndex.build(self.texts, self.products, select=self.select)

@@ -17,13 +17,17 @@ from service.estimate import estimate
 from service.job import Job
 from service.picture_files import list_pictures
 from service.run_folder import RunFolder, StepRecord, locked
+from service.steps.classify import classify
+from service.steps.describe import describe_pictures
 from service.steps.encode_images import encode_images
 from service.steps.encode_text import encode_text
 from service.steps.evaluate import evaluate
 from service.steps.expand import expand
 from service.steps.fetch_pictures import fetch_pictures
+from service.steps.group import group
 from service.steps.ingest import ingest
 from service.steps.learn import learn
+from service.steps.learn_pairs import learn_pairs
 from service.steps.plan import plan
 from service.steps.project import project
 from service.steps.report import report
@@ -44,6 +48,10 @@ STEPS: dict[str, Callable[[Job], StepRecord]] = {
     "retrieve_lexical": retrieve_lexical,
     "retrieve_images": retrieve_images,
     "expand": expand,
+    "describe_pictures": describe_pictures,
+    "learn_pairs": learn_pairs,
+    "classify": classify,
+    "group": group,
     "evaluate": evaluate,
     "report": report,
 }

@@ -128,6 +128,46 @@ class RunFolder:
         return self.root / "model"
 
     @property
+    def looks(self) -> Path:
+        """What each picture looks like, in a few numbers."""
+        return self.image / "looks.arrow"
+
+    @property
+    def pair_model(self) -> Path:
+        """The classifier of pairs that the run learned itself."""
+        return self.root / "pair-model"
+
+    @property
+    def pairs(self) -> Path:
+        """Every candidate pair once, with its probability, in parts."""
+        return self.root / "pairs"
+
+    @property
+    def suggestions(self) -> Path:
+        """The pairs worth showing, with reasons."""
+        return self.root / "suggestions.parquet"
+
+    @property
+    def suggestions_csv(self) -> Path:
+        """The same for a spreadsheet."""
+        return self.root / "suggestions.csv"
+
+    @property
+    def groups(self) -> Path:
+        """The groups, as a table that a shop imports."""
+        return self.root / "groups.csv"
+
+    @property
+    def group_notes(self) -> Path:
+        """What an expert should know about groups: doubtful ones, merges, splits, what kept products apart."""
+        return self.root / "group-notes.csv"
+
+    @property
+    def precision(self) -> Path:
+        """How right suggestions and groups are."""
+        return self.root / "precision.json"
+
+    @property
     def changes(self) -> Path:
         """How many products are new, changed and gone since the generation before."""
         return self.root / "changes.json"

@@ -20,6 +20,8 @@ PLACES = {
     "/test_real_feeds.py": "feeds",
     "/fusion/pairs/": "precision",
     "/fusion/groups/": "precision",
+    "/test_precision.py": "precision",
+    "/test_group_ids.py": "precision",
     "/learning/": "learning",
     "/test_known_groups.py": "learning",
     "/test_planned.py": "learning",

@@ -28,7 +28,9 @@ from candidates.errors import FeedError, SettingsError
 from candidates.feeds.contract import refused
 from candidates.feeds.source import Source
 from candidates.product import Refusal
+from candidates.schema import GROUPS
 from candidates.settings import FeedSettings
+from candidates.spreadsheet import unguarded_id
 
 SELLER_COLUMNS = ("seller", "external_seller_id")
 """Columns that name the seller where no setting does."""
@@ -145,8 +147,11 @@ class Table:
             for line, fields in records:
                 if isinstance(fields[0], _Overlong):
                     yield _overlong(line, fields[0].split(self.delimiter)[:-1], key)
-                else:
-                    yield _row(line, fields, width, key, encoding)
+                    continue
+                row = _row(line, fields, width, key, encoding)
+                if isinstance(row, Row) and self.given == GROUPS:  # Our own file: ids in it are safe to look at.
+                    row.cells[0] = unguarded_id(row.cells[0])
+                yield row
 
 
 def header(path: Path, delimiter: str, settings: FeedSettings | None = None) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
@@ -12,11 +11,7 @@ from candidates.artifacts import atomic
 from candidates.errors import SchemaError
 from candidates.product import Refusal
 from candidates.schema import REFUSED
-
-# A spreadsheet takes a cell that begins so for a formula. Cells with apostrophes before it get one more, so that
-# reading takes exactly what writing gave.
-_RISKY = re.compile(r"'*[=+\-@\t\r\n]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
+from candidates.spreadsheet import guarded, unguarded
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
@@ -25,7 +20,7 @@ def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
         writer = csv.writer(file)
         writer.writerow(REFUSED)
         for refusal in refusals:
-            writer.writerow([f"'{cell}" if _RISKY.match(cell) else cell for cell in astuple(refusal)])
+            writer.writerow(list(map(guarded, astuple(refusal))))
 
 
 def read_refusals(path: Path) -> tuple[Refusal, ...]:
@@ -34,4 +29,4 @@ def read_refusals(path: Path) -> tuple[Refusal, ...]:
         rows = csv.reader(file)
         if tuple(next(rows, ())) != REFUSED:
             raise SchemaError(f"{path}: its columns are not {', '.join(REFUSED)}", "Run the ingest step again")
-        return tuple(Refusal(*(cell[1:] if _GUARDED.match(cell) else cell for cell in row)) for row in rows)
+        return tuple(Refusal(*map(unguarded, row)) for row in rows)

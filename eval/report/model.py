@@ -281,6 +281,67 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class ShownGroup:
+    """A group as the page shows it.
+
+    Attributes:
+        id: Its id.
+        varies: What varies in it, in words; empty where that is not known.
+        strength: Mean probability of the pairs within it.
+        size: Products in it.
+        members: Its first products.
+    """
+
+    id: str
+    varies: str
+    strength: float
+    size: int
+    members: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class ShownSuggestion:
+    """A suggested pair as the page shows it.
+
+    Attributes:
+        left: One product.
+        right: The other.
+        probability: That they are variants; None where nothing was learned.
+        relation: `variant` or `same item`.
+        reasons: Why, in one line.
+    """
+
+    left: Shown
+    right: Shown
+    probability: float | None
+    relation: str
+    reasons: str
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups that were made and the pairs that are suggested.
+
+    Attributes:
+        groups: How many groups there are.
+        products: Products in them.
+        suggestions: Pairs suggested.
+        doubtful: Known groups that look doubtful.
+        shown: Some groups.
+        pairs: Some suggestions: the most probable, and the least probable that are still suggested.
+        figures: Name of a figure and its value, on groups that had no part in it; empty where nothing is measured.
+    """
+
+    groups: int
+    products: int
+    suggestions: int
+    doubtful: int
+    shown: tuple[ShownGroup, ...] = ()
+    pairs: tuple[ShownSuggestion, ...] = ()
+    figures: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything the page shows.
 
@@ -301,6 +362,7 @@ class Report:
         planned: The best strategy for each budget; empty where nothing was planned.
         planned_by: By what the plan was judged, in a sentence.
         estimates: How many variants may be outside the candidates.
+        found: Groups and suggestions; None where none were made.
     """
 
     feed: str
@@ -319,6 +381,7 @@ class Report:
     planned: tuple[Planned, ...] = ()
     planned_by: str = ""
     estimates: tuple[Estimate, ...] = ()
+    found: Groups | None = None
 
     @property
     def measured(self) -> bool:

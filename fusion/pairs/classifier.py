@@ -17,8 +17,10 @@ by which the model is measured, come from classifiers of both stages that had no
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -35,7 +37,7 @@ from fusion.pairs.unsupervised import COLUMNS, unsupervised_score
 
 if TYPE_CHECKING:
     from fusion.pairs.collective import PairGraph
-    from fusion.pairs.trees import Trees
+    from fusion.pairs.trees import Bins, Trees
 
 Matrix = NDArray[np.float32]
 Values = NDArray[np.float64]
@@ -471,6 +473,11 @@ class _Pairs:
         one, two = self.sides
         return np.where(self.turn, one, two)
 
+    @property
+    def everything(self) -> Mask:
+        """All pairs."""
+        return np.ones(len(self.truth), bool)
+
     def without(self, *folds: int) -> Mask:
         """The pairs with no product in some folds."""
         one, two = self.sides
@@ -516,16 +523,12 @@ class _First:
 
 def _first_stage(pairs: _Pairs, boosting: Boosting, track: Callable[..., Iterable[Any]]) -> _First:
     twos = list(combinations(range(pairs.folds), 2))
-    log_odds = {}
-    count = boosting.most
-    for place, (one, two) in enumerate(track(twos, "learning pairs, each by itself")):
-        trees = _grow(pairs, pairs.matrix, pairs.without(one, two), replace(boosting, most=count))
-        if place == 0:
-            count = _best_count(pairs, trees, pairs.matrix, ~pairs.without(one, two))
-            trees = trees.first(count)
-        log_odds[one, two] = _told(trees, pairs.matrix, ~pairs.without(one, two), pairs.threads)
-    full = _grow(pairs, pairs.matrix, np.ones(len(pairs.truth), bool), replace(boosting, most=count))
-    return _First(full, log_odds)
+    parts = [pairs.without(one, two) for one, two in twos]
+    lessons = [_lesson(pairs, pairs.matrix, part, boosting.hard) for part in (*parts, pairs.everything)]
+    exam = np.flatnonzero(~parts[0])
+    forests = _grown(pairs, lessons, (pairs.matrix[exam], pairs.truth[exam]), boosting, track)
+    log_odds = {two: _told(pairs, trees, ~part) for two, trees, part in zip(twos, forests, parts, strict=False)}
+    return _First(forests[-1], log_odds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -542,25 +545,25 @@ class _Second:
 
 
 def _second_stage(pairs: _Pairs, first: _First, boosting: Boosting, track: Callable[..., Iterable[Any]]) -> _Second:
-    held_out = np.empty(len(pairs.truth))
-    count = boosting.most
-    for fold in track(range(pairs.folds), "learning from the pairs around"):
+    lessons, exams, places = [], [], []
+    for fold in range(pairs.folds):
         joined = _joined(pairs, first.everywhere(pairs, fold))
-        trees = _grow(pairs, joined, pairs.without(fold), replace(boosting, most=count))
-        judged = pairs.judge == fold
-        if fold == 0:
-            count = _best_count(pairs, trees, joined, judged)
-            trees = trees.first(count)
-        held_out[judged] = _told(trees, joined, judged, pairs.threads)[judged]
-    joined = _joined(pairs, first.everywhere(pairs))
-    return _Second(_grow(pairs, joined, np.ones(len(held_out), bool), replace(boosting, most=count)), held_out)
+        lessons.append(_lesson(pairs, joined, pairs.without(fold), boosting.hard))
+        places.append(np.flatnonzero(pairs.judge == fold))
+        exams.append(joined[places[-1]])
+    lessons.append(_lesson(pairs, _joined(pairs, first.everywhere(pairs)), pairs.everything, boosting.hard))
+    forests = _grown(pairs, lessons, (exams[0], pairs.truth[places[0]]), boosting, track)
+    held_out = np.empty(len(pairs.truth))
+    for trees, rows, exam in zip(forests, places, exams, strict=False):
+        held_out[rows] = trees.predict(exam, pairs.threads)
+    return _Second(forests[-1], held_out)
 
 
-def _told(trees: Trees, matrix: Matrix, some: Mask, threads: int) -> Values:
+def _told(pairs: _Pairs, trees: Trees, some: Mask) -> Values:
     """Log-odds of some rows; NaN elsewhere."""
-    told = np.full(len(matrix), np.nan)
-    for block in _blocks(len(matrix)):
-        told[block][some[block]] = trees.predict(matrix[block][some[block]], threads)
+    told = np.full(len(some), np.nan)
+    for block in _blocks(len(some)):
+        told[block][some[block]] = trees.predict(pairs.matrix[block][some[block]], pairs.threads)
     return told
 
 
@@ -571,15 +574,50 @@ def _joined(pairs: _Pairs, log_odds: Values) -> Matrix:
     return np.concatenate([pairs.matrix, around], axis=1)
 
 
-def _grow(pairs: _Pairs, matrix: Matrix, some: Mask, boosting: Boosting) -> Trees:
-    """Trees from the judged ones of some pairs."""
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What one forest is grown from: the drawn pairs in bins, whether they are variants, and what they weigh."""
+
+    bins: Bins
+    codes: Matrix
+    right: Mask
+    weights: Values
+
+
+def _lesson(pairs: _Pairs, matrix: Matrix, some: Mask, hard: float) -> _Lesson:
+    from fusion.pairs.trees import Bins
+
+    rows, weights = _drawn(pairs, some, hard)
+    bins = Bins.of(matrix[rows])
+    return _Lesson(bins, bins.codes(matrix[rows]), pairs.truth[rows] == VARIANT, weights)
+
+
+def _grown(
+    pairs: _Pairs,
+    lessons: Sequence[_Lesson],
+    exam: tuple[Matrix, Truth],
+    boosting: Boosting,
+    track: Callable[..., Iterable[Any]],
+) -> list[Trees]:
+    """A forest from each lesson; how many trees they have is decided by the first, on pairs that it did not see.
+
+    The others grow side by side, a thread each: several threads on one forest wait for each other at every split.
+    """
+    threads = pairs.threads or os.cpu_count() or 1
+    first = _grow(lessons[0], boosting, pairs.seed, threads)
+    count = _best_count(first, *exam)
+    fewer = replace(boosting, most=count)
+    with ThreadPoolExecutor(threads) as pool:
+        others = [pool.submit(_grow, lesson, fewer, pairs.seed, 1) for lesson in lessons[1:]]
+        return [first.first(count), *(one.result() for one in track(others, "growing trees"))]
+
+
+def _grow(lesson: _Lesson, boosting: Boosting, seed: int, threads: int) -> Trees:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
-    from fusion.pairs.trees import Bins, Trees
+    from fusion.pairs.trees import Trees
 
-    rows, weights = _drawn(pairs, some, boosting.hard)
-    bins = Bins.of(matrix[rows])
     model = HistGradientBoostingClassifier(
         learning_rate=boosting.rate,
         max_iter=boosting.most,
@@ -588,11 +626,11 @@ def _grow(pairs: _Pairs, matrix: Matrix, some: Mask, boosting: Boosting) -> Tree
         l2_regularization=boosting.ridge,
         max_features=boosting.features,
         early_stopping=False,
-        random_state=pairs.seed,
+        random_state=seed,
     )
-    with threadpool_limits(pairs.threads or None, user_api="openmp"):
-        model.fit(bins.codes(matrix[rows]), pairs.truth[rows] == VARIANT, sample_weight=weights)
-    return Trees.of(model, bins)
+    with threadpool_limits(threads, user_api="openmp"):
+        model.fit(lesson.codes, lesson.right, sample_weight=lesson.weights)
+    return Trees.of(model, lesson.bins)
 
 
 def _drawn(pairs: _Pairs, some: Mask, hard: float) -> tuple[NDArray[np.int64], Values]:
@@ -621,12 +659,12 @@ _EVERY = 10
 """The number of trees is chosen among multiples of this."""
 
 
-def _best_count(pairs: _Pairs, trees: Trees, matrix: Matrix, held: Mask) -> int:
+def _best_count(trees: Trees, matrix: Matrix, truth: Truth) -> int:
     """How many trees tell held-out pairs best, by log loss."""
-    rows = np.flatnonzero(held & (pairs.truth != 0))
+    rows = np.flatnonzero(truth != 0)
     if len(rows) == 0 or len(trees) <= _EVERY:
         return len(trees)
-    right = pairs.truth[rows] == VARIANT
+    right = truth[rows] == VARIANT
     staged = trees.staged(matrix[rows], _EVERY)
     losses = np.logaddexp(0, np.where(right[:, None], -staged, staged)).mean(axis=0)
     return int(np.argmin(losses) + 1) * _EVERY

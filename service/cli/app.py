@@ -40,6 +40,8 @@ Columns = Annotated[list[str] | None, typer.Option("--map", help="Own column nam
 GroupsAreGlobal = Annotated[bool | None, typer.Option(help="Groups hold across sellers.")]
 Offline = Annotated[bool | None, typer.Option(help="Fetch no pictures; those fetched before serve.")]
 Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its generation in force).")]
+Precision = Annotated[float | None, typer.Option(help="Suggest from where so many are right, such as .95.")]
+Judgements = Annotated[Path | None, typer.Option(help="CSV of judged pairs: left_id, right_id, verdict.")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file; see `variants settings`.")]
 
 
@@ -114,6 +116,9 @@ def run(
     image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a learned model, see `variants train`.")] = None,
     train: Annotated[bool | None, typer.Option(help="Learn from the feed's own groups (the default).")] = None,
+    precision: Precision = None,
+    judgements: Judgements = None,
+    groups: Annotated[str | None, typer.Option(help="Known groups: keep (the default), learn or hide.")] = None,
     format: Format = None,
     columns: Columns = None,
     seller_column: SellerColumn = None,
@@ -123,7 +128,7 @@ def run(
     offline: Offline = None,
 ) -> None:
     """Feeds in, candidates, recall curve and report out. Run again, it goes on where it stopped."""
-    from service.cli.show import show_run
+    from service.cli.show import show_precision, show_run
     from service.pipeline import run as run_pipeline
     from service.pipeline import run_into_store
     from service.store import Store
@@ -139,11 +144,14 @@ def run(
         "text": {"model": text_model},
         "image": {"model": image_model},
         "learn": {"model": model and str(Path(model).resolve()), "train": train},
+        "pairs": {"precision": precision, "judgements": judgements and str(judgements.resolve())},
+        "groups": {"known": groups},
         # N and K are the hop's words: who says one of them means the paper's strategy.
         "merge": {"strategy": strategy or ((n or k) and "hop"), "n": n, "k": k, "budget": budget},
     }
     made, feeds = chosen(settings, sections), sources(feed)
     job = run_into_store(feeds, Store(store), made) if store else run_pipeline(feeds, out or Path("variants-out"), made)
+    show_precision(console, job)
     show_run(console, job)
 
 
@@ -155,14 +163,15 @@ def train(
     settings: SettingsFile = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
+    judgements: Judgements = None,
     format: Format = None,
     columns: Columns = None,
     seller_column: SellerColumn = None,
     groups_are_global: GroupsAreGlobal = None,
     offline: Offline = None,
 ) -> None:
-    """Learns from feeds with known groups in which spaces variants lie close; says how well on groups held out."""
-    from service.cli.show import show_figures
+    """Learns from known groups where variants lie close and which pairs are; says how well on groups held out."""
+    from service.cli.show import show_figures, show_precision
     from service.learning.train import train as learn
     from service.pipeline import encode
 
@@ -171,10 +180,12 @@ def train(
         "fetch": {"offline": offline},
         "text": {"model": text_model},
         "image": {"model": image_model},
+        "pairs": {"judgements": judgements and str(judgements.resolve())},
     }
     with encode(sources(feed), run or out.with_name(f"{out.name}-run"), chosen(settings, sections)) as job:
         _, figures = learn(job, out)
     show_figures(console, figures)
+    show_precision(console, job)
     console.print(f"model: {out}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -251,6 +262,17 @@ def _step(name: str, out: Path) -> None:
     show_step(console, record)
 
 
+def _choose(out: Path, sections: dict[str, dict[str, Any]]) -> None:
+    """Changes settings of a run folder, where the command line names any."""
+    from service.job import Job
+    from service.run_folder import locked
+
+    given = {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
+    if any(given.values()):
+        with locked(out):
+            Job.of(out).choose({name: values for name, values in given.items() if values})
+
+
 @app.command()
 def ingest(
     feed: Feeds,
@@ -293,6 +315,25 @@ def expand(out: Out) -> None:
     """One step: vectors become neighbours, and neighbours become candidates."""
     for name in ("retrieve_text", "retrieve_lexical", "retrieve_images", "expand"):
         _step(name, out)
+
+
+@app.command()
+def classify(out: Out, precision: Precision = None, judgements: Judgements = None) -> None:
+    """One step: candidates become suggestions with a probability and reasons."""
+    _choose(out, {"pairs": {"precision": precision, "judgements": judgements and str(judgements.resolve())}})
+    for name in ("describe_pictures", "learn_pairs", "classify"):
+        _step(name, out)
+
+
+@app.command()
+def group(
+    out: Out,
+    threshold: Annotated[float | None, typer.Option(help="Least mean probability at which groups are joined.")] = None,
+    known: Annotated[str | None, typer.Option(help="Known groups: keep, learn or hide.")] = None,
+) -> None:
+    """One step: suggestions become groups; what varies in each is told."""
+    _choose(out, {"groups": {"threshold": threshold, "known": known}})
+    _step("group", out)
 
 
 @app.command()
@@ -360,12 +401,15 @@ def similar(
 
 @app.command()
 def explain(out: Out, left: Annotated[str, typer.Argument()], right: Annotated[str, typer.Argument()]) -> None:
-    """Why a pair is, or is not, a candidate: ranks in each list, in both directions."""
-    from service.cli.show import show_explanation
+    """Why a pair is, or is not, a candidate, a suggestion, a group: ranks in each list, probability, reasons."""
+    from service.cli.show import show_explanation, show_pair
     from service.explanation import Explainer
     from service.job import Job
+    from service.pair_explanation import explain_pair
     from service.store import run_root
 
-    explainer = Explainer(Job.of(run_root(out)))
+    job = Job.of(run_root(out))
+    explainer = Explainer(job)
     for query, candidate in ((left, right), (right, left)):
         show_explanation(console, explainer.explain(query, candidate))
+    show_pair(console, explain_pair(job, left, right))

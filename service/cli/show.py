@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,8 +19,10 @@ from service.run_folder import StepRecord
 from service.searcher import Found
 
 if TYPE_CHECKING:
+    from candidates.suggestion import Suggestion
     from service.learning.planner import Plan
     from service.learning.train import Figure
+    from service.pair_explanation import PairExplanation
 
 _SHOWN = 5
 """Ids named as examples."""
@@ -64,12 +66,26 @@ def show_run(console: Console, job: Job) -> None:
         if measured["queries"]
         else "no groups are known in this feed, so recall can't be measured",
         *taught_in_words(job, {"folds": measured.get("folds", 0)}),
+        *_precise(job, records),
         f"candidates: {job.folder.candidates}",
         f"refused:    {job.folder.refused}",
         f"report:     {job.folder.root / 'report.html'}",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _precise(job: Job, records: dict[str, dict[str, Any]]) -> list[str]:
+    """Suggestions and groups, where there are any."""
+    told, made = records["classify"], records["group"]
+    if not told["classified"]:
+        return []
+    said = [f"{told['suggestions']:,} pairs are suggested: {job.folder.suggestions_csv}"]
+    if "products" in made:
+        doubtful = f", {made['doubtful']:,} known groups look doubtful" if made["doubtful"] else ""
+        line = f"{made['products']:,} products stand in {made['groups']:,} groups{doubtful}: {job.folder.groups}"
+        said.append(line)
+    return said
 
 
 def show_curve(console: Console, job: Job) -> None:
@@ -104,6 +120,62 @@ def show_figures(console: Console, figures: Sequence[Figure]) -> None:
         found = {one.k: one.recall for one in figures if one.list == name}
         table.add_row(name, *(f"{found[k].mean:.3f} ({found[k].low:.3f}–{found[k].high:.3f})" for k in depths))
     console.print(table, highlight=False)
+
+
+def show_precision(console: Console, job: Job) -> None:
+    """How right pairs and groups are on groups that had no part in them; a line where that can't be measured."""
+    from service.learning.precision import Precision
+
+    learned = job.folder.require("learn_pairs").counts
+    if not job.folder.precision.is_file():
+        if why := learned.get("why"):
+            console.print(f"no classifier was learned: {why}", markup=False, highlight=False, soft_wrap=True)
+        return
+    found = Precision.open(job.folder.precision)
+    table = Table("on groups held out", "average precision", "recall at .90", ".95", "calibration", "skill", box=None)
+    parts = {"all pairs": found.pairs, "of one seller": found.within, "of two sellers": found.across}
+    for name, one in parts.items():
+        if one is not None:
+            at = (f"{one.recall_at[wanted]:.3f}" for wanted in (0.9, 0.95))
+            told = (f"{one.calibration_error:.3f}", f"{one.brier_skill:.3f}")
+            table.add_row(name, f"{one.average_precision:.3f}", *at, *told)
+    console.print(table, highlight=False)
+    reranked = ", ".join(f"@{k} {value:.3f}" for k, value in found.reranked.items())
+    groups = found.groups
+    for line in (
+        f"candidates in the order of their probability: recall {reranked}",
+        f"groups: B-cubed {groups.b_cubed:.3f}, pair F1 {groups.pair_f1:.3f}, exactly right {groups.exactly_right:.3f}",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_pair(console: Console, why: PairExplanation | None) -> None:
+    """What the precise stage says of a pair."""
+    if why is None:
+        return
+    for line in _said(why):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _said(why: PairExplanation) -> Iterator[str]:
+    if why.suggestion is None:
+        yield "no candidates of each other, so no probability"
+    else:
+        yield from _told(why.suggestion, why)
+    one, other = why.groups
+    together = f"both stand in the group {one}" if one and one == other else ""
+    yield together or f"groups: {one or 'none'} and {other or 'none'}"
+
+
+def _told(one: Suggestion, why: PairExplanation) -> Iterator[str]:
+    number = f"probability {one.probability:.3f}" if one.probability is not None else f"score {one.score:.3f}"
+    suggested = "suggested" if why.suggested else "not suggested"
+    least = f" (suggested from {why.least:.3f})" if why.least is not None else ""
+    yield f"{one.relation}: {number}, {suggested}{least}"
+    if one.varies_in:
+        yield f"  {'; '.join(one.varies_in)}"
+    for reason in one.reasons:
+        yield f"  {reason.weight:+.2f}  {reason.words}"
 
 
 def show_plan(console: Console, made: Plan) -> None:

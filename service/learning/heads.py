@@ -18,7 +18,7 @@ says nothing about other sellers' products, and a product without a group may ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -183,6 +183,7 @@ def learn_head(
     principal: int = PRINCIPAL,
     seed: int = 7,
     frame: Frame | None = None,
+    shrinkages: Sequence[float] = SHRINKAGES,
 ) -> Head:
     """Learns the projection that brings variants together; with no known groups, one that needs none.
 
@@ -199,6 +200,7 @@ def learn_head(
         principal: Principal components in which covariances are taken.
         seed: Seed of folds and samples.
         frame: The principal components, where they were found before.
+        shrinkages: Shares of the identity to choose from; the first is taken where there is no choice.
 
     Raises:
         AxisMismatch: There is not one group a vector.
@@ -211,8 +213,9 @@ def learn_head(
     folds = split_groups(known, _FOLDS, seed)
     within = _within(values, known, folds, frame, seed)
     with threadpool_limits(1):  # On a busy machine several threads wait for each other over matrices this small.
-        recalls = _recalls(values, known, folds, frame, within, dimensions, seed) if within.groups >= _FEWEST else {}
-        shrinkage = max(SHRINKAGES, key=lambda share: recalls.get(share, -1.0)) if recalls else SHRINKAGES[0]
+        choice = len(shrinkages) > 1 and within.groups >= _FEWEST
+        recalls = _recalls(values, known, folds, frame, within, dimensions, seed, shrinkages) if choice else {}
+        shrinkage = max(shrinkages, key=lambda share: recalls.get(share, -1.0)) if recalls else shrinkages[0]
         matrix = _solved(frame.total, within.covariance(frame.total), shrinkage, dimensions)
     degrees = float(within.degrees.sum())
     learned = Learned(
@@ -447,14 +450,15 @@ def _recalls(
     within: _Within,
     dimensions: int,
     seed: int,
+    shrinkages: Sequence[float],
 ) -> dict[float, float]:
     """Recall on each fold's groups of what the other folds teach, averaged over folds, for each shrinkage."""
-    found: dict[float, list[float]] = {share: [] for share in SHRINKAGES}
+    found: dict[float, list[float]] = {share: [] for share in shrinkages}
     for fold in range(_FOLDS):
         queries, pool = _exam(groups, folds == fold, seed + fold)
         placed = np.concatenate([frame.place(values[block]) for block in _blocks(pool, values.shape[1])])
         covariance = within.covariance(frame.total, without=fold)
-        for share in SHRINKAGES:
+        for share in shrinkages:
             mapped = normalised(placed @ _solved(frame.total, covariance, share, dimensions).astype(np.float32))
             found[share].append(_recall(mapped, groups[pool], queries))
     return {share: float(np.mean(recalls)) for share, recalls in found.items()}

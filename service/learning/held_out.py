@@ -26,7 +26,7 @@ from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
 from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import split_groups, with_guesses
 from service.learning.planner import BUDGETS
-from service.learning.spaces import Heads, learn_heads
+from service.learning.spaces import Heads, Shrinkage, learn_heads
 from service.lookups import ImageLookup, Lookup, TextLookup, image_lookup, lexical_lookup, text_lookup
 from service.progress import track
 
@@ -224,7 +224,7 @@ def taught_by(job: Job, made_of: Ingredients, groups: Rows, rows: Rows) -> View:
     """
     lexical, every_lexical = _letters(job)
     measured = np.isin(np.arange(len(groups)), rows)
-    lookups = replace(_taught_lookups(job, made_of, groups, measured), lexical=lexical, every_lexical=every_lexical)
+    lookups = replace(taught_lookups(job, made_of, groups, measured), lexical=lexical, every_lexical=every_lexical)
     return _view(job, rows, lookups)
 
 
@@ -245,6 +245,48 @@ def _both(view: View, asked: Rows, some: Rows) -> tuple[View, View]:
 
 
 @dataclass(frozen=True, eq=False)
+class Everyone:
+    """Every product's lists in one pair of spaces, and the vectors that they come from.
+
+    Attributes:
+        lists: The three lists.
+        fused: They, fused.
+        text: Vectors of the texts.
+        image: The look-up by picture, with its vectors.
+        lexical: The look-up by letters.
+    """
+
+    lists: Three
+    fused: Candidates
+    text: Vectors
+    image: ImageLookup
+    lexical: Lookup
+
+    def candidates(self, settings: MergeSettings, hop: FusedSettings, threads: int) -> Candidates:
+        """What the settings make of these lists."""
+        text, image, _ = cap(self.lists.text, self.lists.image, settings)
+        return merge(Lists(text, image, None, threads, self.fused, hop), settings)
+
+
+def everyone(job: Job, lookups: Lookups, depth: int) -> Everyone:
+    """Looks every product up, and fuses what is found.
+
+    Args:
+        job: The run.
+        lookups: Look-ups by vectors.
+        depth: Length of the fused lists; the lists that are fused are deeper.
+    """
+    assert isinstance(lookups.text, TextLookup)
+    assert isinstance(lookups.image, ImageLookup)
+    rows, deep = job.catalogue.axis.rows, max(1, min(depth_for(depth), len(job.catalogue) - 1))
+    lexical = lookups.lexical or lexical_lookup(job)
+    by_letters = lookups.every_lexical or lexical.neighbours(rows, deep)
+    lists = Three(lookups.text.neighbours(rows, deep), by_letters, lookups.image.neighbours(rows, deep))
+    fused = fuse_lists(lists, job.fused, depth, job.threads)
+    return Everyone(lists, fused, lookups.text.vectors, lookups.image, lexical)
+
+
+@dataclass(frozen=True, eq=False)
 class TaughtHeads:
     """Heads, and what was guessed across sellers to learn them.
 
@@ -258,7 +300,11 @@ class TaughtHeads:
 
 
 def taught_heads(
-    job: Job, made_of: Ingredients, groups: Rows, leave_out: NDArray[np.bool_] | None = None
+    job: Job,
+    made_of: Ingredients,
+    groups: Rows,
+    leave_out: NDArray[np.bool_] | None = None,
+    shrinkage: Shrinkage | None = None,
 ) -> TaughtHeads:
     """Learns the heads from groups; where these end at a seller, from probable variants across sellers as well.
 
@@ -267,9 +313,10 @@ def taught_heads(
         made_of: Its vectors.
         groups: int32 (n,): the groups to learn from, all others −1.
         leave_out: bool (n,): products about which nothing may be guessed, since they will be measured.
+        shrinkage: What to choose the heads' shrinkage from.
     """
     settings, seed = job.settings.learn, job.settings.run.seed
-    heads = learn_heads(made_of, groups, settings, seed)
+    heads = learn_heads(made_of, groups, settings, seed, shrinkage=shrinkage)
     sellers = job.catalogue.codes("seller")
     if not _guesses(job, groups, sellers):
         return TaughtHeads(heads, {})
@@ -280,7 +327,7 @@ def taught_heads(
     taught = guessed_pairs(text, image, groups, sellers, leave_out=leave_out, certain=certain)
     of_texts, of_pictures = (with_guesses(groups, one.left, one.right) for one in (taught.text, taught.image))
     said = {"text": taught.text.as_json(), "image": taught.image.as_json()}
-    return TaughtHeads(learn_heads(made_of, of_texts, settings, seed, of_pictures), said)
+    return TaughtHeads(learn_heads(made_of, of_texts, settings, seed, of_pictures, shrinkage), said)
 
 
 def _guesses(job: Job, groups: Rows, sellers: NDArray[np.int32]) -> bool:
@@ -294,11 +341,15 @@ def _lookups(job: Job, made_of: Ingredients, heads: Heads) -> Lookups:
     return Lookups(TextLookup(text, _text_index(job, text)), _image_lookup(job, image, made_of))
 
 
-def _taught_lookups(
-    job: Job, made_of: Ingredients, groups: Rows, leave_out: NDArray[np.bool_] | None = None
+def taught_lookups(
+    job: Job,
+    made_of: Ingredients,
+    groups: Rows,
+    leave_out: NDArray[np.bool_] | None = None,
+    shrinkage: Shrinkage | None = None,
 ) -> Lookups:
-    """Look-ups in spaces learned from these groups."""
-    return _lookups(job, made_of, taught_heads(job, made_of, groups, leave_out).heads)
+    """Look-ups in spaces learned from these groups; the arguments are those of `taught_heads`."""
+    return _lookups(job, made_of, taught_heads(job, made_of, groups, leave_out, shrinkage).heads)
 
 
 def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
@@ -316,7 +367,7 @@ def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
             measured += len(asked)
             fair = some[drawn[some] == fold]
             taught = np.where(fold_of == fold, -1, groups).astype(np.int32)
-            lookups = _taught_lookups(job, made_of, taught, drawn == fold)
+            lookups = taught_lookups(job, made_of, taught, drawn == fold)
             lookups = replace(lookups, lexical=lexical, every_lexical=every_lexical)
             yield _both(_view(job, np.union1d(asked, fair), lookups), asked, fair)
 

@@ -12,11 +12,13 @@ from candidates.errors import ModelMissing
 from candidates.projection import Projection
 
 if TYPE_CHECKING:
+    from fusion.pairs.classifier import PairModel
     from image_retrieval.base import Base
     from text_retrieval.lexical import Lexicon
 
 _FORMAT = 1
 _TEXT, _IMAGE, _BASE, _LEXICON, _ABOUT = "text.npz", "image.npz", "base.npz", "lexicon.npz", "model.json"
+_PAIRS = "pairs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,7 @@ class Model:
         base: The pictures' base that `image` stands on.
         lexicon: The lexical half of the joint text vectors.
         about: What it was learned from and how well it does, as plain values.
+        pairs: The classifier of candidate pairs; None where too little was known to learn one.
     """
 
     text: Projection
@@ -36,10 +39,11 @@ class Model:
     base: Base
     lexicon: Lexicon
     about: dict[str, Any]
+    pairs: PairModel | None = None
 
     @property
     def version(self) -> str:
-        """Names the model by its contents."""
+        """Names the spaces by their contents."""
         return digest_of(self.text.version, self.image.version, self.base.version, self.lexicon.version)[:16]
 
     def save(self, folder: Path) -> None:
@@ -50,12 +54,15 @@ class Model:
             self.base.save(temporary / _BASE)
             self.lexicon.save(temporary / _LEXICON)
             files = {name: digest_file(temporary / name) for name in (_TEXT, _IMAGE, _BASE, _LEXICON)}
+            if self.pairs is not None:
+                self.pairs.save(temporary / _PAIRS)
             about = {"format": _FORMAT, "version": self.version, "files": files, "about": self.about}
             write_json(temporary / _ABOUT, about)
 
     @classmethod
     def open(cls, folder: Path) -> Model:
         """Reads a model; raises `ModelMissing`, in one line, where it is missing, cut short or changed."""
+        from fusion.pairs.classifier import PairModel
         from image_retrieval.base import Base
         from text_retrieval.lexical import Lexicon
 
@@ -66,6 +73,7 @@ class Model:
             Base.open(folder / _BASE),
             Lexicon.open(folder / _LEXICON),
             about["about"],
+            PairModel.open(folder / _PAIRS) if (folder / _PAIRS).is_dir() else None,
         )
 
 

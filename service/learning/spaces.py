@@ -13,7 +13,7 @@ from candidates.collapse import Owners
 from candidates.projection import Projection
 from candidates.settings import LearnSettings
 from candidates.vectors import Vectors
-from service.learning.heads import Frame, Head, Learned, frame_of, learn_head
+from service.learning.heads import SHRINKAGES, Frame, Head, Learned, frame_of, learn_head
 
 if TYPE_CHECKING:
     from text_retrieval.lexical import Lexicon
@@ -51,8 +51,21 @@ class Heads:
     image: Head
 
 
+@dataclass(frozen=True)
+class Shrinkage:
+    """Shares of the identity in the within-group covariance of each head, to choose from."""
+
+    text: tuple[float, ...] = SHRINKAGES
+    image: tuple[float, ...] = SHRINKAGES
+
+
 def learn_heads(
-    made_of: Ingredients, groups: Groups, settings: LearnSettings, seed: int, image_groups: Groups | None = None
+    made_of: Ingredients,
+    groups: Groups,
+    settings: LearnSettings,
+    seed: int,
+    image_groups: Groups | None = None,
+    shrinkage: Shrinkage | None = None,
 ) -> Heads:
     """Learns a head on the texts and one on the pictures; without any groups both only whiten.
 
@@ -62,17 +75,21 @@ def learn_heads(
         settings: How many dimensions the spaces have.
         seed: Seed of folds and samples.
         image_groups: What the head on the pictures learns from, where that is something else.
+        shrinkage: What to choose the heads' shrinkage from; all of `SHRINKAGES` where not given.
     """
+    choice = shrinkage or Shrinkage()
 
-    def head(vectors: Vectors, frame: Frame | None, of_rows: Groups) -> Head:
+    def head(vectors: Vectors, frame: Frame | None, of_rows: Groups, shares: tuple[float, ...]) -> Head:
         if frame is None:
             return _as_they_are(vectors, settings.dimensions)
         options = {"dimensions": settings.dimensions, "seed": seed}
-        return learn_head(vectors.values, of_rows, made_for=vectors.version, frame=frame, **options)
+        made_for = vectors.version
+        return learn_head(vectors.values, of_rows, made_for=made_for, frame=frame, shrinkages=shares, **options)
 
     by_text, by_image = made_of.frames
     of_pictures = (groups if image_groups is None else image_groups)[made_of.owners.rows]
-    return Heads(head(made_of.text, by_text, groups), head(made_of.image, by_image, of_pictures))
+    of_texts = head(made_of.text, by_text, groups, choice.text)
+    return Heads(of_texts, head(made_of.image, by_image, of_pictures, choice.image))
 
 
 def _frame(vectors: Vectors) -> Frame | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +16,11 @@ from eval.metrics import judged, recall
 from service.job import Job
 from service.learning.model import Model
 from service.learning.planning import planned
-from service.steps.learn import learned_model
-from service.steps.project import ingredients
+from service.steps.describe import describe_pictures
+from service.steps.learn import learn
+from service.steps.learn_pairs import learn_pairs
+from service.steps.plan import plan
+from service.steps.project import project
 
 AT = (10, 50, 100)
 """Depths at which recall is measured."""
@@ -50,12 +55,21 @@ def train(job: Job, out: Path) -> tuple[Model, list[Figure]]:
     # A model serves every strategy, whichever the settings name.
     merge = job.settings.merge.model_copy(update={"strategy": "planned"})
     job = Job(job.folder, job.settings.model_copy(update={"merge": merge}))
+    for step in (learn, project, plan, describe_pictures, learn_pairs):
+        step(job)
     figures = held_out_figures(job)
     said = {"held_out": [asdict(one) for one in figures], "plan": asdict(planned(job, 0)) if figures else {}}
-    model = learned_model(job, ingredients(job))
-    model = Model(model.text, model.image, model.base, model.lexicon, model.about | said)
+    own = Model.open(job.folder.model)
+    about = own.about | said | {"precision": _precision(job)}
+    model = Model(own.text, own.image, own.base, own.lexicon, about, job.pair_model)
     model.save(out)
     return model, figures
+
+
+def _precision(job: Job) -> dict[str, Any]:
+    """How right pairs and groups are on groups held out; empty where no classifier could be learned."""
+    learned = job.folder.require("learn_pairs").counts["learned"]
+    return dict(json.loads(job.folder.precision.read_text("utf-8"))) if learned else {}
 
 
 def held_out_figures(job: Job) -> list[Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from service.lookups import image_lookup, text_lookup
 from service.picture_files import list_pictures
 from service.refusals import all_refusals
 from service.run_folder import Counts, Step, StepRecord
+from service.shown_groups import groups_shown
 
 _PLANNED_BY = {
     "known groups": "Strategies were compared on known groups at equal cost; the recall of each is measured on groups "
@@ -55,19 +57,22 @@ def report(job: Job) -> StepRecord:
     inputs = {
         "evaluate": job.folder.require("evaluate").key,
         "expand": job.folder.require("expand").key,
+        "group": job.folder.require("group").key,
+        "learn_pairs": job.folder.require("learn_pairs").key,
         "refused": [str(refusal) for refusal in all_refusals(job.folder)],
     }
     target = job.folder.root / "report.html"
 
     def work() -> Counts:
-        examples = _Examples(job).choose()
-        write_text(target, render(_report(job, examples)))
+        chooser = _Examples(job)
+        examples = chooser.choose()
+        write_text(target, render(_report(job, examples, chooser.shown)))
         return {"examples": len(examples)}
 
     return Step(job.folder, "report", inputs, (target,)).run(work)
 
 
-def _report(job: Job, examples: tuple[model.Example, ...]) -> model.Report:
+def _report(job: Job, examples: tuple[model.Example, ...], shown: Callable[[int], model.Shown]) -> model.Report:
     measured = json.loads(job.folder.evaluation.read_text("utf-8"))
     points = tuple(from_table(pq.read_table(job.folder.root / "curves.parquet")))
     return model.Report(
@@ -87,6 +92,7 @@ def _report(job: Job, examples: tuple[model.Example, ...]) -> model.Report:
         planned=_planned(job),
         planned_by=_planned_by(job),
         estimates=_estimates(measured),
+        found=groups_shown(job, shown),
     )
 
 
@@ -260,7 +266,8 @@ class _Examples:
     def _variants(self, row: int) -> NDArray[np.int32]:
         return self.job.qrels.variants(np.array([row]))[1]
 
-    def _shown(self, row: int) -> model.Shown:
+    def shown(self, row: int) -> model.Shown:
+        """A product as the page shows it."""
         return model.Shown(self.axis[row], self.titles[row], self.sellers[row], self.pictures.get(row))
 
     def _example(self, candidates: Candidates, row: int, place: int, text: Run, image: Run) -> model.Example:
@@ -270,7 +277,7 @@ class _Examples:
         shown = tuple(self._candidate(part, at, int(truth[at]), row) for at in range(min(SHOWN, len(part.rows))))
         missing = self._missing(candidates, row)
         return model.Example(
-            self._shown(row),
+            self.shown(row),
             shown,
             candidates_in_all=len(part.rows),
             variants_known=len(self._variants(row)),
@@ -281,7 +288,7 @@ class _Examples:
     def _candidate(self, part: CandidatePart, at: int, truth: int, query: int) -> model.ShownCandidate:
         via = int(part.via[at])
         return model.ShownCandidate(
-            self._shown(int(part.rows[at])),
+            self.shown(int(part.rows[at])),
             rank=at + 1,
             text_rank=int(part.text_rank[at]) if part.text_rank[at] != NOT_LISTED else None,
             image_rank=int(part.image_rank[at]) if via != NO_VIA else None,
@@ -292,7 +299,7 @@ class _Examples:
     def _missed(self, row: int, place: int, text: Run, image: Run) -> model.Missed:
         depth = max(1, min(DEPTH, len(self.axis) - 1))
         in_text, in_image = (_rank(run.ranked(place)[0], row) for run in (text, image))
-        return model.Missed(self._shown(row), depth, depth, in_text, in_image)
+        return model.Missed(self.shown(row), depth, depth, in_text, in_image)
 
 
 def _rank(rows: NDArray[np.int32], row: int) -> int | None:

@@ -21,7 +21,9 @@ from text_retrieval.sentence import SentenceEncoder
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
     """A small drawn catalogue and where to work."""
-    settings = Settings.read(None, merge={"n": 10, "k": 2}, evaluation={"bootstrap": 20}, run={"threads": 1})
+    settings = Settings.read(
+        None, merge={"n": 10, "k": 2}, evaluation={"bootstrap": 20}, pairs={"classify": False}, run={"threads": 1}
+    )
     folder = tmp_path_factory.mktemp("bench")
     return Ground(folder, folder / "no such folder", groups=16, settings=settings)
 
@@ -190,6 +192,7 @@ def test_known_figures(ground, tmp_path):
         feed={"groups_are_global": True},
         learn={"spaces": "encoded"},
         merge={"strategy": "hop"},
+        pairs={"classify": False},
     )
     found = known_figures.measure(ground.feed, tmp_path / "run", settings, "all", known)
     assert [len(figure.ours) for figure in found.figures] == [3, 3, 3]

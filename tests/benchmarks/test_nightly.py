@@ -16,7 +16,8 @@ from tests.service.conftest import drawn, small_settings  # noqa: F401
 
 @pytest.fixture(scope="module")
 def night(drawn, tmp_path_factory):  # noqa: F811
-    settings = Settings.read(None, **EXACT, merge={"n": 8, "k": 2}, evaluation={"bootstrap": 50}, run={"chunk": 64})
+    merge, pairs = {"n": 8, "k": 2}, {"classify": False}
+    settings = Settings.read(None, **EXACT, merge=merge, pairs=pairs, evaluation={"bootstrap": 50}, run={"chunk": 64})
     return compare(drawn.feed, tmp_path_factory.mktemp("night"), 0.03, 7, settings)
 
 

@@ -12,7 +12,10 @@ def small_settings(**sections):
     merge = {"strategy": "hop", "n": 8, "k": 2} | sections.pop("merge", {})
     evaluation = {"bootstrap": 50} | sections.pop("evaluation", {})
     learn = {"spaces": "encoded"} | sections.pop("learn", {})
-    return Settings.read(None, merge=merge, evaluation=evaluation, learn=learn, run={"chunk": 64}, **sections)
+    pairs = {"classify": False} | sections.pop("pairs", {})
+    return Settings.read(
+        None, merge=merge, evaluation=evaluation, learn=learn, pairs=pairs, run={"chunk": 64}, **sections
+    )
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,9 @@ def planned(drawn, tmp_path_factory):
     """A run that learned and planned; read it, never write to it."""
     evaluation = {"bootstrap": 50, "text_depths": (5, 10, 20), "hops": (0, 2)}
     merge = {"budget": 20}
-    settings = Settings.read(None, feed={"groups_are_global": True}, evaluation=evaluation, merge=merge)
+    settings = Settings.read(
+        None, feed={"groups_are_global": True}, evaluation=evaluation, merge=merge, pairs={"classify": False}
+    )
     return run(drawn.feed, tmp_path_factory.mktemp("cost") / "out", settings)
 
 

@@ -21,7 +21,8 @@ from service.steps.retrieve import neighbours_run
 def learning(**sections):
     feed = {"groups_are_global": True} | sections.pop("feed", {})
     evaluation = {"bootstrap": 50, "text_depths": (5, 10, 20, 50), "hops": (0, 2)}
-    return Settings.read(None, feed=feed, evaluation=evaluation, run={"chunk": 64}, **sections)
+    pairs = {"classify": False} | sections.pop("pairs", {})
+    return Settings.read(None, feed=feed, evaluation=evaluation, pairs=pairs, run={"chunk": 64}, **sections)
 
 
 @pytest.fixture(scope="module")

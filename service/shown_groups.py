@@ -1,0 +1,81 @@
+"""What the report shows of groups and suggestions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+import numpy as np
+
+from candidates.pairs import PairTable
+from candidates.spreadsheet import unguarded_id
+from candidates.suggestion import Suggestion, read_suggestions
+from eval.report import model
+from service.job import Job
+from service.learning.precision import Precision
+
+_GROUPS, _MEMBERS, _PAIRS = 12, 8, 6
+"""Groups shown, products of each, and suggestions from either end."""
+
+Show = Callable[[int], model.Shown]
+
+
+def groups_shown(job: Job, show: Show) -> model.Groups | None:
+    """Groups and suggestions of a run; None where it made none.
+
+    Args:
+        job: The run.
+        show: Makes of a product's row what the page shows.
+    """
+    made, told = job.folder.require("group").counts, job.folder.require("classify").counts
+    if not told.get("classified"):
+        return None
+    suggestions = list(read_suggestions(job.folder.suggestions))
+    ends = [*suggestions[:_PAIRS], *suggestions[_PAIRS:][-_PAIRS:]]
+    return model.Groups(
+        groups=made["groups"],
+        products=made.get("products", 0),
+        suggestions=told["suggestions"],
+        doubtful=made.get("doubtful", 0),
+        shown=tuple(_groups(job, show)) if made["groups"] else (),
+        pairs=tuple(_pair(job, one, show) for one in ends),
+        figures=tuple(_figures(job)),
+    )
+
+
+def _pair(job: Job, one: Suggestion, show: Show) -> model.ShownSuggestion:
+    left, right = (show(job.catalogue.axis.row_of(side)) for side in (one.left, one.right))
+    return model.ShownSuggestion(left, right, one.probability, one.relation, one.sentence)
+
+
+def _groups(job: Job, show: Show) -> Iterator[model.ShownGroup]:
+    """A seeded draw of groups of three or more, or of any where there are no such."""
+    with job.folder.groups.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    every = [list(members) for _, members in groupby(rows, lambda row: row["item_group_id"])]
+    several = [one for one in every if len(one) > 2] or every
+    chosen = np.random.default_rng(job.settings.run.seed).permutation(len(several))[:_GROUPS]
+    (path,) = sorted(job.folder.pairs.glob("part-*.parquet"))
+    pairs = PairTable.open(path, job.catalogue.axis)
+    for members in (several[place] for place in np.sort(chosen).tolist()):
+        where = np.array([job.catalogue.axis.row_of(unguarded_id(one["id"])) for one in members])
+        left, right = np.triu_indices(len(where), 1)
+        place = pairs.find(where[left], where[right])
+        strength = np.where(place >= 0, pairs.columns["probability"][place], 0.0).mean()
+        shown = tuple(show(int(row)) for row in where[:_MEMBERS])
+        first = members[0]
+        yield model.ShownGroup(first["item_group_id"], first["varies"], float(strength), len(members), shown)
+
+
+def _figures(job: Job) -> Iterator[tuple[str, float]]:
+    if not job.folder.precision.is_file():
+        return
+    found = Precision.open(job.folder.precision)
+    yield "average precision of pairs", found.pairs.average_precision
+    yield "recall of pairs at precision .9", found.pairs.recall_at[0.9]
+    yield "recall@10 of the candidates in the order of their probability", found.reranked[10]
+    yield "expected calibration error above .05", found.pairs.calibration_error
+    yield "B-cubed of groups", found.groups.b_cubed
+    yield "pair F1 of groups", found.groups.pair_f1
+    yield "groups exactly right", found.groups.exactly_right

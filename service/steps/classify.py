@@ -1,0 +1,107 @@
+"""Says of every candidate pair how probable it is that the two are variants, and why of those worth showing."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.artifacts import digest_of
+from candidates.pairs import PairTable
+from candidates.qrels import UNJUDGED
+from candidates.suggestion import write_suggestions, write_suggestions_csv
+from fusion.pairs.classifier import PairModel
+from fusion.pairs.unsupervised import unsupervised_score
+from service.candidate_files import read_candidates
+from service.job import Job
+from service.learning.pair_features import own_features
+from service.run_folder import Counts, Step, StepRecord
+from service.steps.learn_pairs import measured
+from service.suggesting import ScoredPairs, Teller
+
+
+def classify(job: Job) -> StepRecord:
+    """Writes `pairs/`, `suggestions.parquet` and `suggestions.csv`.
+
+    With a classifier, a pair has a probability. Without one (nothing is known to learn it from) pairs are ordered by a
+    score that is no probability, and those above the share that is worth a look are suggested.
+    """
+    folder, on = job.folder, job.settings.pairs.classify
+    model = job.pair_model if on else None
+    inputs = {
+        "on": on,
+        "candidates": folder.require("expand").key,
+        "plan": folder.require("plan").key,
+        "looks": folder.require("describe_pictures").key,
+        "model": model.version if model else "",
+        "settings": job.settings.pairs.model_dump(mode="json"),
+        "judgements": digest_of(job.judged.keys.tolist(), job.judged.values.tolist()),
+        "groups": digest_of(job.kept.groups.tolist()),
+        "truth": digest_of(job.qrels.groups.tolist()) if job.given_model else "",
+    }
+
+    def work() -> Counts:
+        if not on:
+            return {"classified": False}
+        return _write(job, scored(job, candidate_pairs(job), model))
+
+    outputs = (folder.pairs, folder.suggestions, folder.suggestions_csv) if on else ()
+    return Step(folder, "classify", inputs, outputs).run(work)
+
+
+def candidate_pairs(job: Job) -> PairTable:
+    """Every candidate pair of a run once."""
+    return PairTable.of_candidates(read_candidates(job.folder.candidates, job.catalogue.axis))
+
+
+def scored(job: Job, pairs: PairTable, model: PairModel | None) -> ScoredPairs:
+    """Pairs with their features and what they come to."""
+    table = own_features(job, pairs)
+    matrix, names = table.matrix(), list(table.columns)
+    if model is None:
+        return ScoredPairs(table, unsupervised_score(matrix, names), None, None)
+    scores = model.score(matrix, names, table.left, table.right, len(job.catalogue), job.threads)
+    return ScoredPairs(table, scores.probabilities, model, scores)
+
+
+def _write(job: Job, pairs: ScoredPairs) -> Counts:
+    """Writes pairs and suggestions; returns what was counted."""
+    folder, table, model = job.folder, pairs.table, pairs.model
+    name = "probability" if model else "score"
+    plain = PairTable(table.items, table.left, table.right, {name: pairs.values.astype(np.float32)})
+    if folder.pairs.is_dir():
+        shutil.rmtree(folder.pairs)
+    plain.save(folder.pairs / f"part-{0:09d}-{len(plain):09d}.parquet")
+    least = _least(job, pairs)
+    shown = _shown(job, pairs, least)
+    suggestions = list(Teller(job, pairs).suggestions(shown))
+    write_suggestions(folder.suggestions, suggestions)
+    titles = dict(zip(job.catalogue.axis, job.catalogue.column("title"), strict=True))
+    write_suggestions_csv(folder.suggestions_csv, suggestions, titles)
+    if model and job.given_model and len(job.qrels.queries()):
+        # A given model: the groups of this catalogue had no part in anything, and serve to measure it.
+        measured(job, table, pairs.values, job.qrels).save(folder.precision)
+    counts: dict[str, Any] = {"classified": True, "pairs": len(plain), "suggestions": len(shown), "by": name}
+    return counts | ({"threshold": least} if model else {})
+
+
+def _shown(job: Job, pairs: ScoredPairs, least: float) -> NDArray[np.int64]:
+    """The pairs worth showing, the most probable first: not known already, probable enough, not too many."""
+    left, right = pairs.table.left, pairs.table.right
+    groups = job.kept.groups
+    known = (groups[left] == groups[right]) & (groups[left] >= 0)
+    judged = job.judged.judge(left, right) != UNJUDGED
+    places = np.flatnonzero((pairs.values >= least) & ~known & ~judged)
+    order = np.argsort(-pairs.values[places], kind="stable")
+    return places[order[: job.settings.pairs.most]]
+
+
+def _least(job: Job, pairs: ScoredPairs) -> float:
+    """The least value that is suggested: that of the wanted precision or, without a classifier, of so many pairs."""
+    if pairs.model:
+        return pairs.model.threshold_for(job.settings.pairs.precision).probability
+    # As many suggestions as products are the most that anybody would look at.
+    wanted, values = min(len(pairs.values), len(job.catalogue)), pairs.values
+    return float(np.partition(values, len(values) - wanted)[-wanted]) if wanted else 0.0

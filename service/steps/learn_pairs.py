@@ -1,0 +1,100 @@
+"""Learns which candidates are variants, from the groups that the feed itself knows and from judgements."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.artifacts import digest_of
+from candidates.pairs import PairTable
+from candidates.qrels import Qrels, Source
+from fusion.pairs.classifier import FEWEST_GROUPS, LearnedPairs, TooLittleKnown, learn_pair_model, source_weights
+from service.job import Job
+from service.learning.pair_features import held_out_pairs
+from service.learning.precision import Precision, precision_of
+from service.lookups import drop_others
+from service.progress import track
+from service.run_folder import Counts, Step, StepRecord
+
+
+def learn_pairs(job: Job) -> StepRecord:
+    """Writes `pair-model/` and how right it is on groups held out, `precision.json`, where enough is known.
+
+    The features come from spaces, and the probabilities from classifiers, that neither product's group had a part in.
+    """
+    folder, own = job.folder, job.teaches and job.fuses and job.settings.pairs.classify
+    made_of = {
+        "learn": folder.require("learn").key,
+        "plan": folder.require("plan").key,
+        "looks": folder.require("describe_pictures").key,
+        "groups": digest_of(job.lessons.groups.tolist()),
+        "fused": job.fused.model_dump(mode="json"),
+    }
+    inputs = {
+        "own": own,
+        "pairs": digest_of(made_of),
+        "judgements": digest_of(job.judged.keys.tolist(), job.judged.values.tolist()),
+        "settings": job.settings.groups.model_dump(mode="json"),
+    }
+
+    def work() -> Counts:
+        folder.precision.unlink(missing_ok=True)
+        if not own:
+            return {"learned": False}
+        truth = job.lessons_and_judgements
+        several = np.bincount(truth.groups[truth.groups >= 0]) > 1
+        if several.sum() < FEWEST_GROUPS:
+            return {"learned": False, "why": f"it takes {FEWEST_GROUPS} known groups, {several.sum()} are there"}
+        return _learned(job, _kept(job, digest_of(made_of)), truth)
+
+    return Step(folder, "learn_pairs", inputs).run(work)
+
+
+def _learned(job: Job, table: PairTable, truth: Qrels) -> Counts:
+    try:
+        learned = learned_model(table, truth, job)
+    except TooLittleKnown as error:
+        return {"learned": False, "why": str(error)}
+    learned.model.save(job.folder.pair_model)
+    figures = measured(job, table, learned.held_out, truth)
+    figures.save(job.folder.precision)
+    return {"learned": True, "pairs": len(table), "average_precision": figures.pairs.average_precision}
+
+
+def _kept(job: Job, key: str) -> PairTable:
+    """The pairs of groups held out with their features; kept, since they take a while."""
+    path = job.folder.work / "pairs" / f"held-out-{key[:12]}.parquet"
+    if not path.is_file():
+        held_out_pairs(job).save(path)
+        drop_others(path.parent, "held-out-*", path)
+    return PairTable.open(path, job.catalogue.axis)
+
+
+def learned_model(table: PairTable, truth: Qrels, job: Job, bound: NDArray[np.integer] | None = None) -> LearnedPairs:
+    """The classifier that these pairs teach.
+
+    Args:
+        table: Candidate pairs with features that their own groups had no part in.
+        truth: What is known about them.
+        job: The run.
+        bound: int (n,): groups that must stay in one fold; those of `truth` where not given.
+    """
+    sources = truth.source(table.left, table.right)
+    return learn_pair_model(
+        table.matrix(),
+        list(table.columns),
+        table.left,
+        table.right,
+        truth.judge(table.left, table.right),
+        truth.groups if bound is None else bound,
+        weights=source_weights(np.asarray(sources, np.int64)) if (sources == Source.JUDGEMENT).any() else None,
+        seed=job.settings.run.seed,
+        threads=job.threads,
+        track=track,
+    )
+
+
+def measured(job: Job, table: PairTable, probabilities: NDArray[np.floating], truth: Qrels) -> Precision:
+    """How right pairs and groups are, by the truth at hand and the settings of groups."""
+    groups, sellers = job.settings.groups, job.catalogue.codes("seller")
+    return precision_of(table, probabilities, truth, sellers, threshold=groups.threshold, most=groups.largest)

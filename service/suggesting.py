@@ -1,0 +1,158 @@
+"""Says of pairs what an expert wants to know: what they are to each other, in what they differ, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.pairs import PairTable
+from candidates.suggestion import Suggestion
+from candidates.vectors import Vectors
+from fusion.groups.varying import Told, tell
+from fusion.groups.vocabulary import describers
+from fusion.pairs.classifier import PairModel, Scores
+from fusion.pairs.reasons import Details, Levels, TitleWords, agreements, attribute_words, differences, reasons
+from fusion.pairs.relation import Identities, Likeness, Relations, relations
+from fusion.pairs.unsupervised import contributions_of
+from service.job import Job
+from service.learning.pair_features import looks_of
+from service.learning.wordings import WORDINGS
+from service.lookups import image_owners
+
+_BLOCK = 20_000
+"""Pairs of which reasons are found at once."""
+
+Rows = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPairs:
+    """Candidate pairs with what is computed of them.
+
+    Attributes:
+        table: The pairs and their features.
+        values: float (m,): probability of each; where there is no model, a score that is none.
+        model: The classifier, None where nothing was learned.
+        scores: What it came to; None without a model.
+    """
+
+    table: PairTable
+    values: NDArray[np.floating]
+    model: PairModel | None
+    scores: Scores | None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns of `matrix`."""
+        return list(self.model.all_names) if self.model else list(self.table.columns)
+
+    def matrix(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
+        """All that is known of some pairs in numbers: their features and, with a model, what the pairs around say."""
+        own = self._own(places)
+        return own if self.scores is None else np.concatenate([own, self.scores.collective[places]], axis=1)
+
+    def weights(self, places: NDArray[np.integer], threads: int) -> NDArray[np.floating]:
+        """By how much each column moves each pair, float (len(places), columns)."""
+        own, names = self._own(places), list(self.table.columns)
+        if self.model is None or self.scores is None:
+            return contributions_of(own, names)
+        return self.model.contributions(own, names, self.scores.collective[places], threads)
+
+    def _own(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
+        return np.stack([column[places] for column in self.table.columns.values()], axis=1)
+
+
+class Teller:
+    """Says what is to be said of one run's pairs; looks at the catalogue once."""
+
+    def __init__(self, job: Job, pairs: ScoredPairs) -> None:
+        self.job, self.pairs = job, pairs
+        self.lab = mean_lab(job)
+        self.told: tuple[Told, ...] = tell(job.catalogue, None, self.lab)
+        self.identities = Identities.of(job.catalogue)
+        words = attribute_words(self.told)
+        self.titles = TitleWords(job.catalogue.column("title"), describers(job.catalogue), words)
+
+    def suggestions(self, places: NDArray[np.integer]) -> Iterator[Suggestion]:
+        """The pairs at some places of the table with relation, differences and reasons, block by block."""
+        for start in range(0, len(places), _BLOCK):
+            yield from self._of(places[start : start + _BLOCK])
+
+    def _of(self, places: NDArray[np.integer]) -> Iterator[Suggestion]:
+        pairs, axis = self.pairs, self.pairs.table.items
+        left, right = pairs.table.left[places], pairs.table.right[places]
+        found = relations(left, right, self.identities, self.told, self._likeness(left, right))
+        different = differences(found, self.told, left, right)
+        details = self._details(found, different, left, right)
+        weights = pairs.weights(places, self.job.threads)
+        said = reasons(weights, pairs.matrix(places), pairs.names, WORDINGS, self._levels, details)
+        for at, place in enumerate(places.tolist()):
+            number = float(pairs.values[place])
+            yield Suggestion(
+                axis[int(left[at])],
+                axis[int(right[at])],
+                number if pairs.model else None,
+                found.relation(at),
+                different[at],
+                said[at],
+                None if pairs.model else number,
+            )
+
+    @cached_property
+    def _levels(self) -> Levels:
+        return Levels.of(self.pairs.matrix(np.arange(len(self.pairs.table))), self.pairs.names, WORDINGS)
+
+    def _details(self, found: Relations, different: list[tuple[str, ...]], left: Rows, right: Rows) -> Details:
+        agreeing = agreements(found, self.told, left, right)
+        shared = [self.titles.shared(int(one), int(two)) for one, two in zip(left, right, strict=True)]
+        return Details(
+            {"title words": shared, "attributes": ["; ".join(one) for one in agreeing]},
+            {"attributes": ["; ".join(one) for one in different]},
+        )
+
+    def _likeness(self, left: Rows, right: Rows) -> Likeness:
+        colour = None if self.lab is None else np.linalg.norm(self.lab[left] - self.lab[right], axis=1)
+        picture, text = encoders_own(self.job, left, right)
+        return Likeness(picture, text, colour)
+
+
+def mean_lab(job: Job) -> NDArray[np.float32] | None:
+    """Mean CIELAB of the first picture of each product, float32 (n, 3); None where there are no pictures."""
+    looks = looks_of(job)
+    if looks is None:
+        return None
+    made = np.full((len(job.catalogue), 3), np.nan, np.float32)
+    rows, first = np.unique(looks.owners.rows, return_index=True)
+    made[rows] = looks.values[first, :3]
+    return made
+
+
+def encoders_own(job: Job, left: Rows, right: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines of pictures (the first of each) and of texts, by the encoders' own vectors; NaN where one is missing.
+
+    A space that was learned to bring variants together calls a black and a white shirt the same; an encoder's own
+    does not.
+    """
+    axis, owners = image_owners(job)
+    pictures = Vectors.open(job.folder.image / "vectors.arrow", axis)
+    texts = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
+    place = np.full(len(job.catalogue), -1, np.int64)
+    rows, first = np.unique(owners.rows, return_index=True)
+    place[rows] = first
+    return _cosines(pictures, place[left], place[right]), _cosines(texts, left.astype(np.int64), right.astype(np.int64))
+
+
+def _cosines(vectors: Vectors, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
+    made = np.full(len(left), np.nan, np.float32)
+    there = np.flatnonzero((left >= 0) & (right >= 0))
+    for start in range(0, len(there), 4096):
+        some = there[start : start + 4096]
+        one, two = (np.asarray(vectors.values[side[some]], np.float32) for side in (left, right))
+        length = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
+        dots = np.einsum("ij,ij->i", one, two)
+        made[some] = np.divide(dots, length, out=np.full(len(some), np.nan, np.float32), where=length > 0)
+    return made
