@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import codes, encoders, expanding, neighbours, overhead, pool_size
+from benchmarks import codes, encoders, expanding, linkage, neighbours, overhead, pair_features, pool_size
 from benchmarks.ground import Ground
 from benchmarks.page import Table, circumstances, markdown_page
 from candidates.artifacts import write_text
@@ -25,6 +25,8 @@ SECTIONS: dict[str, Callable[[Ground], Table]] = {
     "codes": lambda ground: codes.table(codes.measure()),
     "encoders": lambda ground: encoders.table(encoders.measure(ground), ground.feed),
     "overhead": lambda ground: overhead.table(overhead.measure(ground), ground.feed),
+    "pair_features": lambda ground: pair_features.table(pair_features.measure(feed=ground.feed)),
+    "linkage": lambda ground: linkage.table(linkage.measure()),
     "pool_size": lambda ground: pool_size.table(pool_size.measure(ground), ground.feed),
 }
 """Every section, in order."""

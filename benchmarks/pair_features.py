@@ -1,4 +1,4 @@
-"""Pairs a second of the features of pairs, room by room and all together.
+"""Pairs a second of the features of pairs, room by room and all together, and of features and classifier in one.
 
 `python -m benchmarks.pair_features` takes titles, descriptions and columns from a feed where one is given or the real
 one is there, else made-up ones; vectors, lists and descriptors of pictures are made up in either case, since the time
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from benchmarks.ground import REAL_FEED
 from benchmarks.made_up import made_lists, made_vectors
@@ -25,12 +26,17 @@ from candidates.collapse import Owners
 from candidates.feeds import read_feed
 from candidates.pairs import PairTable
 from candidates.product import Product
+from candidates.qrels import NOT_A_VARIANT, VARIANT
 from candidates.run import Run
 from candidates.settings import Settings
-from fusion.merge.strategies import fuse_lists
+from fusion.merge.strategies import Three, fuse_lists
+from fusion.pairs.calibration import Calibration, Thresholds
+from fusion.pairs.classifier import PairModel
+from fusion.pairs.collective import NAMES
 from fusion.pairs.feature_context import Looks, PairContext, Space
 from fusion.pairs.feature_pictures import WIDTH
 from fusion.pairs.table import FEATURES, with_features
+from fusion.pairs.trees import Bins, Trees
 from text_retrieval.tfidf import TfidfIndex
 
 _DIMENSIONS = 192
@@ -39,7 +45,13 @@ _DIMENSIONS = 192
 _DEPTH = 120
 """Of the lists that are fused: a little more than the features read."""
 
-ALL = "all rooms"
+ALL, SCORED = "all rooms", "all rooms and both stages of the classifier"
+
+WANTED = 50_000
+"""Pairs a second that features and classifier together should reach on two cores."""
+
+_TREES, _LEAVES = 250, 31
+"""As many as a classifier has at most."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ class Speed:
     """How fast the features of one room are.
 
     Attributes:
-        room: Which; `ALL` for the whole table.
+        room: Which; `ALL` for the whole table, `SCORED` for that and the classifier.
         features: How many columns.
         per_second: Pairs a second.
     """
@@ -96,8 +108,15 @@ def measure(
     rooms = {room: [one.name for one in FEATURES.values() if one.room == room] for room in _rooms()}
     rooms[ALL] = list(FEATURES)
     tasks = {room: lambda _, names=names: with_features(context, pairs, names) for room, names in rooms.items()}
-    seconds = interleaved(tasks, rounds)
-    speeds = (Speed(room, len(names), Spread.of(len(pairs) / seconds[room])) for room, names in rooms.items())
+    model = made_model(with_features(context, pairs.take(slice(0, 40_000))))
+
+    def scored(_: int) -> object:
+        table = with_features(context, pairs)
+        return model.score(table.matrix(), list(table.columns), table.left, table.right, len(catalogue), cores())
+
+    seconds = interleaved(tasks | {SCORED: scored}, rounds)
+    counts = {room: len(names) for room, names in rooms.items()} | {SCORED: len(model.all_names)}
+    speeds = (Speed(room, count, Spread.of(len(pairs) / seconds[room])) for room, count in counts.items())
     return Speeds(len(catalogue), len(pairs), prepared, tuple(speeds))
 
 
@@ -144,8 +163,28 @@ def made_context(catalogue: Catalogue, threads: int, seed: int = 7) -> PairConte
         "image": Space.of(made_vectors(count, _DIMENSIONS, seed + 1).values, image),
         "lexical": Space.of(TfidfIndex.build(texts, axis).weights, lexical),
     }
-    fused = fuse_lists(text, lexical, image, Settings().fused, _DEPTH, threads)
+    fused = fuse_lists(Three(text, lexical, image), Settings().fused, _DEPTH, threads)
     return PairContext(catalogue, spaces, fused, Looks(_looks(count, seed), Owners(axis, axis.rows)), threads)
+
+
+def made_model(table: PairTable, seed: int = 7) -> PairModel:
+    """A classifier of full size, grown on some pairs; what it tells is of no matter here, the time is the same."""
+    matrix = table.matrix()
+    random = np.random.default_rng(seed)
+    right = np.nan_to_num(matrix).sum(axis=1) + random.normal(0, 1, len(matrix)) > 0
+    right = right if 0 < right.sum() < len(right) else random.random(len(right)) < 0.5
+    around = random.random((len(matrix), len(NAMES)), np.float32)
+    first, second = (_grown(one, right, seed) for one in (matrix, np.concatenate([matrix, around], axis=1)))
+    some, judged = random.random(100), np.where(random.random(100) < 0.5, VARIANT, NOT_A_VARIANT).astype(np.int8)
+    straight = Calibration("platt", np.zeros(0), np.array([1.0, 1.0, 0.0]))
+    return PairModel(tuple(table.columns), first, second, straight, Thresholds.measured(some, judged))
+
+
+def _grown(matrix: NDArray[np.float32], right: NDArray[np.bool_], seed: int) -> Trees:
+    bins = Bins.of(matrix)
+    options = {"max_iter": _TREES, "max_leaf_nodes": _LEAVES, "max_features": 0.25, "early_stopping": False}
+    model = HistGradientBoostingClassifier(**options, random_state=seed)
+    return Trees.of(model.fit(bins.codes(matrix), right), bins)
 
 
 def _over(run: Run, catalogue: Catalogue) -> Run:
@@ -164,6 +203,8 @@ def table(found: Speeds) -> Table:
         f"{found.pairs:,} pairs of {found.products:,} products. A room by itself computes what it shares with others "
         "too. Median (least–greatest) of rounds in which all were taken in turns.",
         f"Before the first pair, once a catalogue: {found.prepared:.1f} s.",
+        f"Wanted of features and classifier together: {WANTED:,}; the classifier has {_TREES} trees of {_LEAVES} "
+        "leaves in either stage.",
     )
     return Table("Features of pairs", ("room", "features", "pairs/s"), rows, notes)
 

@@ -61,6 +61,11 @@ class Shelf:
         held = self._order[place]
         return np.where(self._digests[held] == digests, held, -1)
 
+    @property
+    def dimensions(self) -> int | None:
+        """Length of the vectors here; None where there are none."""
+        return self._chunks[0]["vector"].type.list_size if self._chunks else None
+
     def has(self, digests: Digests) -> NDArray[np.bool_]:
         """Which contents have a vector here, bool (n,)."""
         return self._find(digests) >= 0

@@ -22,6 +22,7 @@ PLACES = {
     "/fusion/groups/": "precision",
     "/test_precision.py": "precision",
     "/test_group_ids.py": "precision",
+    "/test_precise_benchmarks.py": "precision",
     "/learning/": "learning",
     "/test_known_groups.py": "learning",
     "/test_planned.py": "learning",

@@ -45,7 +45,10 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
 
     def work() -> Counts:
         encoded = fill(slice(None))
-        Vectors(axis, Shelf(shelf_folder).gather(digests, encoder.dimensions), encoder.version).save(target)
+        shelf = Shelf(shelf_folder)
+        # The encoder is asked only where it must be: loading a text model takes seconds.
+        values = shelf.gather(digests, shelf.dimensions or encoder.dimensions)
+        Vectors(axis, values, encoder.version).save(target)
         empty = sum(not text for text in texts)
         return {"encoder": encoder.version, "texts": len(texts), "encoded": encoded, "empty": empty}
 

@@ -33,6 +33,12 @@ def test_an_empty_shelf_has_nothing_and_putting_nothing_leaves_it_so(tmp_path):
     assert Shelf(tmp_path).gather(digests_of([]), 3).shape == (0, 3)
 
 
+def test_the_length_of_vectors_is_known_where_there_are_any(tmp_path):
+    assert Shelf(tmp_path).dimensions is None
+    Shelf(tmp_path).put(digests_of("ab"), np.ones((2, 5)))
+    assert Shelf(tmp_path).dimensions == 5
+
+
 def test_missing_contents_come_once_in_chunks_that_begin_at_fixed_rows(tmp_path):
     contents = [0, 1, 1, 2, 0, 3, 4, 4, 5]
     Shelf(tmp_path).put(digests_of([2]), vectors_of([2]))
