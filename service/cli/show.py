@@ -132,7 +132,7 @@ def show_precision(console: Console, job: Job) -> None:
             console.print(f"no classifier was learned: {why}", markup=False, highlight=False, soft_wrap=True)
         return
     found = Precision.open(job.folder.precision)
-    table = Table("on groups held out", "average precision", "recall at .90", ".95", "calibration", "skill", box=None)
+    table = Table("held out", "average precision", "recall at .90", ".95", "calibration", "skill", box=None)
     parts = {"all pairs": found.pairs, "of one seller": found.within, "of two sellers": found.across}
     for name, one in parts.items():
         if one is not None:

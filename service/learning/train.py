@@ -52,9 +52,10 @@ def train(job: Job, out: Path) -> tuple[Model, list[Figure]]:
         The model, learned from all groups, and the recall of its lists on groups held out: each query is ranked
         by heads that its own group had no part in. Empty where fewer than two groups are known.
     """
-    # A model serves every strategy, whichever the settings name.
+    # A model serves every strategy, whichever the settings name, and has spaces of its own.
     merge = job.settings.merge.model_copy(update={"strategy": "planned"})
-    job = Job(job.folder, job.settings.model_copy(update={"merge": merge}))
+    learning = job.settings.learn.model_copy(update={"spaces": "learned", "train": True, "model": ""})
+    job = Job(job.folder, job.settings.model_copy(update={"merge": merge, "learn": learning}))
     for step in (learn, project, plan, describe_pictures, learn_pairs):
         step(job)
     figures = held_out_figures(job)

@@ -86,9 +86,9 @@ def taught_and_asked(job, monkeypatch):
     """For each fold the groups that its spaces were learned from, and those of its queries."""
     taught, original = [], held_out_lists.learn_heads
 
-    def watched(made_of, groups, *rest):
+    def watched(made_of, groups, *rest, **options):
         taught.append(set(groups[groups >= 0].tolist()))
-        return original(made_of, groups, *rest)
+        return original(made_of, groups, *rest, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(held_out_lists, "learn_heads", watched)
