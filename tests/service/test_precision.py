@@ -1,16 +1,19 @@
 """From candidates to suggestions and groups, on drawn catalogues: with a classifier, and with nothing to learn from."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from candidates.errors import VariantsError
 from candidates.feeds.several import FeedSource, read_feeds
 from candidates.settings import FeedSettings, Settings
 from candidates.suggestion import read_suggestions
+from service.cli.app import app
 from service.demo.catalogue import draw_catalogue
 from service.job import Job
 from service.judgements import read_judgements
@@ -275,3 +278,29 @@ def test_hostile_words_stay_harmless_in_every_file(many, model, tmp_path):
     assert len(read.axis) > 0
     assert set(read.axis) <= set(job.catalogue.axis)
     assert "<script>alert" not in (job.folder.root / "report.html").read_text("utf-8")
+
+
+def test_the_commands(classified, tmp_path):
+    """`classify` and `group` with other settings than the run's, and `explain` of what came of it."""
+    out = copied(classified, tmp_path / "out")
+    choices = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(choices | {"work": str(out / "work")}))
+    told = classified.folder.require("classify").counts
+
+    def said(*words):
+        answer = CliRunner().invoke(app, [words[0], str(out), *words[1:]])
+        assert answer.exit_code == 0, answer.output
+        return answer.output
+
+    before = Job.of(out).folder.require("group").counts["groups"]
+    assert "suggestions" in said("classify", "--precision", "0.3")
+    assert Job.of(out).folder.require("classify").counts["threshold"] <= told["threshold"]
+    assert Job.of(out).settings.pairs.precision == 0.3
+    said("group", "--threshold", "0.99", "--known", "learn")
+    assert Job.of(out).folder.require("group").counts["groups"] < before
+    one, other = next((row["left_id"], row["right_id"]) for row in pq.read_table(out / "pairs").to_pylist())
+    page = said("explain", one, other)
+    assert "probability" in page
+    assert "groups:" in page or "both stand in the group" in page
+    wrong = CliRunner().invoke(app, ["group", str(out), "--known", "all"])
+    assert "groups.known" in str(wrong.exception)
