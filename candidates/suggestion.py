@@ -99,7 +99,7 @@ class Suggestion:
         """Why, in one line: reasons for it, in what they differ, and what speaks against it."""
         told = [reason.words for reason in self.speaking_for]
         told += [one for one in self.varies_in if one not in told]
-        against = [reason.words for reason in self.speaking_against if reason.words not in told]
+        against = [one.words for one in self.speaking_against if not set(one.words.split("; ")) <= set(told)]
         return "; ".join([*told, *(f"but {words}" for words in against)])
 
 

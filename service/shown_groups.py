@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from candidates.pairs import PairTable
 from candidates.spreadsheet import unguarded_id
@@ -33,14 +34,16 @@ def groups_shown(job: Job, show: Show) -> model.Groups | None:
         return None
     suggestions = list(read_suggestions(job.folder.suggestions))
     ends = [*suggestions[:_PAIRS], *suggestions[_PAIRS:][-_PAIRS:]]
+    every = _members(job) if made["groups"] else []
     return model.Groups(
         groups=made["groups"],
         products=made.get("products", 0),
         suggestions=told["suggestions"],
         doubtful=made.get("doubtful", 0),
-        shown=tuple(_groups(job, show)) if made["groups"] else (),
+        shown=tuple(_groups(job, every, show)) if every else (),
         pairs=tuple(_pair(job, one, show) for one in ends),
         figures=tuple(_figures(job)),
+        known=_known(job, every),
     )
 
 
@@ -49,17 +52,33 @@ def _pair(job: Job, one: Suggestion, show: Show) -> model.ShownSuggestion:
     return model.ShownSuggestion(left, right, one.probability, one.relation, one.sentence)
 
 
-def _groups(job: Job, show: Show) -> Iterator[model.ShownGroup]:
-    """A seeded draw of groups of three or more, or of any where there are no such."""
+def _members(job: Job) -> list[list[dict[str, str]]]:
+    """The rows of `groups.csv`, group by group."""
     with job.folder.groups.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    every = [list(members) for _, members in groupby(rows, lambda row: row["item_group_id"])]
+        return [list(members) for _, members in groupby(csv.DictReader(file), lambda row: row["item_group_id"])]
+
+
+def _rows(job: Job, members: list[dict[str, str]]) -> NDArray[np.int64]:
+    return np.array([job.catalogue.axis.row_of(unguarded_id(one["id"])) for one in members])
+
+
+def _known(job: Job, every: list[list[dict[str, str]]]) -> int:
+    """Groups of which known groups, where they may be looked at, join two products already."""
+    groups = job.kept.groups
+    return sum(
+        bool((np.unique(known[known >= 0], return_counts=True)[1] > 1).any())
+        for known in (groups[_rows(job, members)] for members in every)
+    )
+
+
+def _groups(job: Job, every: list[list[dict[str, str]]], show: Show) -> Iterator[model.ShownGroup]:
+    """A seeded draw of groups of three or more, or of any where there are no such."""
     several = [one for one in every if len(one) > 2] or every
     chosen = np.random.default_rng(job.settings.run.seed).permutation(len(several))[:_GROUPS]
     (path,) = sorted(job.folder.pairs.glob("part-*.parquet"))
     pairs = PairTable.open(path, job.catalogue.axis)
     for members in (several[place] for place in np.sort(chosen).tolist()):
-        where = np.array([job.catalogue.axis.row_of(unguarded_id(one["id"])) for one in members])
+        where = _rows(job, members)
         left, right = np.triu_indices(len(where), 1)
         place = pairs.find(where[left], where[right])
         strength = np.where(place >= 0, pairs.columns["probability"][place], 0.0).mean()

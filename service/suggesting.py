@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +13,28 @@ from numpy.typing import NDArray
 from candidates.pairs import PairTable
 from candidates.suggestion import Suggestion
 from candidates.vectors import Vectors
-from fusion.groups.varying import Told, tell
+from fusion.groups.varying import COLOUR, PICTURE_COLOUR, Told, far_apart, tell
 from fusion.groups.vocabulary import describers
 from fusion.pairs.classifier import PairModel, Scores
 from fusion.pairs.reasons import Details, Levels, TitleWords, agreements, attribute_words, differences, reasons
-from fusion.pairs.relation import Identities, Likeness, Relations, relations
+from fusion.pairs.relation import ABSENT, Identities, Likeness, Relations, relations
 from fusion.pairs.unsupervised import contributions_of
 from service.job import Job
 from service.learning.pair_features import looks_of
-from service.learning.wordings import WORDINGS
+from service.learning.wordings import OTHER_CANDIDATES, WORDINGS
 from service.lookups import image_owners
+
+if TYPE_CHECKING:
+    from fusion.pairs.collective import PairGraph
 
 _BLOCK = 20_000
 """Pairs of which reasons are found at once."""
+
+_LIKENESS, EQUAL = "description_words", 0.9
+"""Feature that says how alike two descriptions are, and from where on they are called nearly the same."""
+
+LIKELY = 0.5
+"""A third product is named as fitting both of a pair when it does with at least this probability."""
 
 Rows = NDArray[np.int32]
 
@@ -75,7 +85,9 @@ class Teller:
         self.told: tuple[Told, ...] = tell(job.catalogue, None, self.lab)
         self.identities = Identities.of(job.catalogue)
         words = attribute_words(self.told)
-        self.titles = TitleWords(job.catalogue.column("title"), describers(job.catalogue), words)
+        by = describers(job.catalogue)
+        self.titles = TitleWords(job.catalogue.column("title"), by, words)
+        self.descriptions = TitleWords(job.catalogue.column("description"), by, words, "descriptions")
 
     def suggestions(self, places: NDArray[np.integer]) -> Iterator[Suggestion]:
         """The pairs at some places of the table with relation, differences and reasons, block by block."""
@@ -86,8 +98,8 @@ class Teller:
         pairs, axis = self.pairs, self.pairs.table.items
         left, right = pairs.table.left[places], pairs.table.right[places]
         found = relations(left, right, self.identities, self.told, self._likeness(left, right))
-        different = differences(found, self.told, left, right)
-        details = self._details(found, different, left, right)
+        different = self._different(found, left, right)
+        details = self._details(places, found, different)
         weights = pairs.weights(places, self.job.threads)
         said = reasons(weights, pairs.matrix(places), pairs.names, WORDINGS, self._levels, details)
         for at, place in enumerate(places.tolist()):
@@ -106,18 +118,71 @@ class Teller:
     def _levels(self) -> Levels:
         return Levels.of(self.pairs.matrix(np.arange(len(self.pairs.table))), self.pairs.names, WORDINGS)
 
-    def _details(self, found: Relations, different: list[tuple[str, ...]], left: Rows, right: Rows) -> Details:
+    def _details(self, places: NDArray[np.integer], found: Relations, different: list[tuple[str, ...]]) -> Details:
+        left, right = self.pairs.table.left[places], self.pairs.table.right[places]
         agreeing = agreements(found, self.told, left, right)
-        shared = [self.titles.shared(int(one), int(two)) for one, two in zip(left, right, strict=True)]
+        sides = list(zip(left.tolist(), right.tolist(), strict=True))
+        likeness = self.pairs.table.columns.get(_LIKENESS)
+        equal = np.zeros(len(places), bool) if likeness is None else likeness[places] >= EQUAL
         return Details(
-            {"title words": shared, "attributes": ["; ".join(one) for one in agreeing]},
+            {
+                "title words": [self.titles.shared(*both) for both in sides],
+                "description words": [
+                    "descriptions nearly the same" if same else self.descriptions.shared(*both)
+                    for same, both in zip(equal.tolist(), sides, strict=True)
+                ],
+                "attributes": ["; ".join(one) for one in agreeing],
+                OTHER_CANDIDATES: [self._fitting_both(*both) for both in sides],
+            },
             {"attributes": ["; ".join(one) for one in different]},
         )
+
+    def _different(self, found: Relations, left: Rows, right: Rows) -> list[tuple[str, ...]]:
+        """In what the pairs differ; where no colour can be compared by name, whether the pictures' colours are far."""
+        told = differences(found, self.told, left, right)
+        if self.lab is None:
+            return told
+        far = far_apart(self.lab[left], self.lab[right])
+        if COLOUR in found.attributes:
+            far &= found.compared[:, found.attributes.index(COLOUR)] == ABSENT
+        return [(*one, f"{PICTURE_COLOUR}s differ") if apart else one for one, apart in zip(told, far, strict=True)]
+
+    def _fitting_both(self, left: int, right: int) -> str:
+        """`p7 'Maja tee' fits both`: the third product that does so best, where a classifier finds it likely."""
+        third = third_fitting(self._graph, self.pairs.values, left, right) if self.pairs.model else -1
+        if third < 0:
+            return ""
+        return f"{self.pairs.table.items[third]} {self.titles.beginning(third)}".strip() + " fits both"
+
+    @cached_property
+    def _graph(self) -> PairGraph:
+        from fusion.pairs.collective import PairGraph
+
+        table = self.pairs.table
+        return PairGraph.of(table.left, table.right, len(table.items))
 
     def _likeness(self, left: Rows, right: Rows) -> Likeness:
         colour = None if self.lab is None else np.linalg.norm(self.lab[left] - self.lab[right], axis=1)
         picture, text = encoders_own(self.job, left, right)
         return Likeness(picture, text, colour)
+
+
+def third_fitting(graph: PairGraph, values: NDArray[np.floating], left: int, right: int) -> int:
+    """The product that is most probably a variant of both of a pair, or −1 where none is with at least `LIKELY`.
+
+    Args:
+        graph: All pairs.
+        values: float (m,): probability of each.
+        left: Row of the one product.
+        right: Row of the other.
+    """
+    one, two = (slice(graph.offsets[row], graph.offsets[row + 1]) for row in (left, right))
+    thirds, at, there = np.intersect1d(graph.others[one], graph.others[two], True, True)
+    if not len(thirds):
+        return -1
+    weaker = np.minimum(values[graph.pairs[one][at]], values[graph.pairs[two][there]])
+    best = int(np.argmax(weaker))
+    return int(thirds[best]) if weaker[best] >= LIKELY else -1
 
 
 def mean_lab(job: Job) -> NDArray[np.float32] | None:

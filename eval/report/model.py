@@ -330,6 +330,7 @@ class Groups:
         shown: Some groups.
         pairs: Some suggestions: the most probable, and the least probable that are still suggested.
         figures: Name of a figure and its value, on groups that had no part in it; empty where nothing is measured.
+        known: Groups two of whose products a known group joins already.
     """
 
     groups: int
@@ -339,6 +340,7 @@ class Groups:
     shown: tuple[ShownGroup, ...] = ()
     pairs: tuple[ShownSuggestion, ...] = ()
     figures: tuple[tuple[str, float], ...] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Varying:
         sources: Where each value comes from, of `SOURCES`: the surest of the members that have it.
         confidence: How sure it is that two of the values are right, and so that the attribute varies at all.
         known: Share of the members whose value is known.
+        unknown: Members whose value is not known, where the others' values have names.
     """
 
     attribute: str
@@ -83,15 +84,17 @@ class Varying:
     sources: tuple[str, ...]
     confidence: float
     known: float
+    unknown: int = 0
 
     @property
     def sentence(self) -> str:
-        """What is said of it: `colour: black, navy`, `size: S–XL`, `picture colour differs`."""
+        """What is said of it: `colour: black, navy`, `size: S–XL (1 not known)`, `picture colour differs`."""
         if not self.values:
             return f"{self.attribute} differs"
         shown = _in_one_line(self.values) if self.attribute == SIZE else [*map(spoken, self.values)]
         more = len(shown) - _MOST_SHOWN
         tail = f" and {more} more" if more > 0 else ""
+        tail += f" ({self.unknown} not known)" if self.unknown else ""
         return f"{attribute_shown(self.attribute)}: {', '.join(shown[:_MOST_SHOWN])}{tail}"
 
 
@@ -376,7 +379,8 @@ def _varying(told: Told, members: _Members, sellers: NDArray[np.int32]) -> list[
     varies = np.bincount(of_group, minlength=len(sizes)) > 1
     if told.compared != ANYWHERE:
         varies &= _varies_by_product(told.compared, group, codes, sellers[products], len(sizes))
-    known = np.bincount(group, minlength=len(sizes)) / np.maximum(sizes, 1)
+    told_of = np.bincount(group, minlength=len(sizes))
+    known, unknown = told_of / np.maximum(sizes, 1), sizes - told_of
     begin = np.searchsorted(of_group, np.arange(len(sizes) + 1))
     found = []
     for at in np.flatnonzero(varies).tolist():
@@ -384,7 +388,8 @@ def _varying(told: Told, members: _Members, sellers: NDArray[np.int32]) -> list[
         names = tuple(told.values[natural[one]] for one in value[part].tolist())
         origins = tuple(SOURCES[one] for one in source[part].tolist())
         two = sorted(sure[part].tolist())[-2:]
-        varying = Varying(told.attribute, names, origins, round(two[0] * two[1], 4), round(float(known[at]), 4))
+        sure_of_two, share = round(two[0] * two[1], 4), round(float(known[at]), 4)
+        varying = Varying(told.attribute, names, origins, sure_of_two, share, int(unknown[at]))
         found.append((int(members.numbers[at]), varying))
     return found
 
@@ -419,6 +424,13 @@ def _by_picture_alone(
         (int(members.numbers[at]), Varying(PICTURE_COLOUR, (), ("picture",), 0.9, round(float(known[at]), 4)))
         for at in np.flatnonzero((spread > FAR_APART).any(axis=1) & ~all_named).tolist()
     ]
+
+
+def far_apart(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which pictures differ in colour beyond doubt, bool (m,): mean CIELAB of either side, (m, 3); NaN never does."""
+    with np.errstate(invalid="ignore"):
+        far: NDArray[np.bool_] = (np.abs(one.astype(np.float64) - other) > FAR_APART).any(axis=1)
+    return far
 
 
 def natural_order(value: str) -> tuple[int, str, tuple[float, ...], str]:

@@ -25,18 +25,19 @@ from fusion.pairs.relation import AGREE, DIFFER, Relations
 MOST_FOR, MOST_AGAINST = 3, 2
 """Reasons that are named, at most."""
 
-LEAST = 0.05
-"""A contribution to the log-odds below this is no reason: it moves a probability by about one in a hundred."""
+LEAST = 0.1
+"""A contribution to the log-odds below this is no reason: it moves a probability by at most one in forty."""
 
 NEARLY, SIMILAR = 0.95, 0.60
 """What lies beyond these quantiles of all candidate pairs is nearly the same, or similar; the rest is different."""
 
-_LEVELS_FOR = ("nearly the same", "similar", "similar")
+_LEVELS_FOR = ("nearly the same", "similar", "somewhat similar")
 _LEVELS_AGAINST = ("merely similar", "merely similar", "different")
+_LEVELS_OF_VALUE = ("nearly the same", "similar", "different")
 _NONE = -1
 
-_MOST_WORDS = 3
-"""Shared words that are quoted."""
+_MOST_WORDS, _BEGINNING = 3, 5
+"""Shared words that are quoted, and words of a title that stands for its product."""
 
 _COMMON, _FILLER, _FEW_TITLES = 0.05, 0.5, 20
 """A word in a greater share of all titles, or of one seller's, says nothing about two of them; with fewer titles every
@@ -53,15 +54,20 @@ class Wording(NamedTuple):
 
     Attributes:
         room: What it is about; the features of a room make one reason together.
-        words_for: Said when it speaks for the pair; `{level}` becomes `nearly the same` or `similar`.
-        words_against: Said when it speaks against it; `{level}` becomes `merely similar` or `different`.
+        words_for: Said when it speaks for the pair; `{level}` becomes `nearly the same`, `similar` or `somewhat
+            similar`.
+        words_against: Said when it speaks against it; `{level}` becomes `merely similar` or `different`. In both,
+            `{value}` becomes `nearly the same`, `similar` or `different`, whichever side it speaks for.
         falling: A smaller value means more alike (a distance, a rank).
+        cut: Where it is given, the value decides what is said, not the side: `words_for` from `cut` on, else
+            `words_against`. A difference can speak for a pair (variants differ in colour), and stays a difference.
     """
 
     room: str
     words_for: str
     words_against: str
     falling: bool = False
+    cut: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +129,10 @@ class Strongest:
 
 
 def strongest(
-    contributions: NDArray[np.floating], names: Sequence[str], wordings: Mapping[str, Sequence[object]]
+    contributions: NDArray[np.floating],
+    names: Sequence[str],
+    wordings: Mapping[str, Sequence[object]],
+    absent: NDArray[np.bool_] | None = None,
 ) -> Strongest:
     """Adds contributions up by room, and finds the rooms that weigh most.
 
@@ -132,6 +141,8 @@ def strongest(
         names: The features.
         wordings: `Wording`, or its parts (room, words for, words against), by name of feature; a feature without
             one is a room of its own.
+        absent: Which features have no value, bool (m, f). A room for which an absent one would have to speak is not
+            chosen to speak for a pair: that two products lack a description is nothing that they share.
     """
     of_feature = [_wording(wordings, name).room for name in names]
     rooms = tuple(dict.fromkeys(of_feature))
@@ -142,7 +153,10 @@ def strongest(
         part = np.nan_to_num(contributions[:, columns])
         weights[:, at] = part.sum(axis=1)
         speaker[:, at] = columns[np.argmax(part * np.sign(weights[:, at : at + 1]), axis=1)]
-    return Strongest(rooms, weights, speaker, _chosen(weights))
+    if absent is None:
+        return Strongest(rooms, weights, speaker, _chosen(weights))
+    silent = np.take_along_axis(absent, speaker, axis=1) & (weights > 0)
+    return Strongest(rooms, weights, speaker, _chosen(np.where(silent, np.float32(0), weights)))
 
 
 def _chosen(weights: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -188,7 +202,7 @@ def reasons(
         levels: What is nearly the same, and what is similar.
         details: What is said in place of a feature's wording.
     """
-    found = strongest(contributions, names, wordings)
+    found = strongest(contributions, names, wordings, ~np.isfinite(values))
     level = levels.level(values)
     spoken_of = [_wording(wordings, name) for name in names]
     told = details or Details({}, {})
@@ -199,7 +213,9 @@ def reasons(
             feature, weight = int(found.speaker[pair, room]), float(found.weights[pair, room])
             side = told.speaking_for if weight > 0 else told.speaking_against
             detail = side[found.rooms[room]][pair] if found.rooms[room] in side else ""
-            words = detail or _words(spoken_of[feature], weight > 0, int(level[pair, feature]))
+            words = detail or _words(
+                spoken_of[feature], weight > 0, int(level[pair, feature]), float(values[pair, feature])
+            )
             own.append(Reason(found.rooms[room], words, round(weight, 4)))
         every.append(tuple(own))
     return every
@@ -213,13 +229,13 @@ def _wording(wordings: Mapping[str, Sequence[object]], name: str) -> Wording:
     return given if isinstance(given, Wording) else Wording(*given)  # type: ignore[arg-type]
 
 
-def _words(wording: Wording, speaks_for: bool, level: int) -> str:
-    words = wording.words_for if speaks_for else wording.words_against
-    if "{level}" not in words:
-        return words
+def _words(wording: Wording, speaks_for: bool, level: int, value: float) -> str:
     if level == _NONE:
-        return f"{wording.room} not known"
-    return words.replace("{level}", (_LEVELS_FOR if speaks_for else _LEVELS_AGAINST)[level])
+        return f"{wording.room}: nothing to compare"
+    as_for = speaks_for if wording.cut is None else value >= wording.cut
+    words = wording.words_for if as_for else wording.words_against
+    by_side = (_LEVELS_FOR if speaks_for else _LEVELS_AGAINST)[level]
+    return words.replace("{level}", by_side).replace("{value}", _LEVELS_OF_VALUE[level])
 
 
 def differences(
@@ -268,7 +284,7 @@ def _plural(name: str) -> str:
 
 
 class TitleWords:
-    """Finds the words that two titles share, the rarest of them.
+    """Finds the words that two titles, or two other texts, share: the rarest of them. Single letters tell nothing.
 
     Args:
         titles: Of all products.
@@ -276,6 +292,7 @@ class TitleWords:
             its fillers and never quoted.
         left_out: Folded words that are never quoted: `attribute_words`, since what variants differ in says little
             about whether they are variants.
+        what: What the texts are called.
     """
 
     def __init__(
@@ -283,11 +300,17 @@ class TitleWords:
         titles: Sequence[str],
         sellers: NDArray[np.integer] | None = None,
         left_out: Collection[str] = (),
+        what: str = "titles",
     ) -> None:
-        self._titles = titles
+        self._titles, self._what = titles, what
         self._times = Counter(word for title in titles for word in set(words_of(title)))
         self._most = _COMMON * len(titles) if len(titles) > _FEW_TITLES else float(len(titles))
         self._silent = {*left_out, *(_fillers(titles, sellers) if sellers is not None else ())}
+
+    def beginning(self, row: int) -> str:
+        """The first words of a title between quotation marks, without signs; empty where there are none."""
+        words = [word for _, word in _placed(self._titles[row])[:_BEGINNING]]
+        return _quoted(words) if words else ""
 
     def shared(self, left: int, right: int) -> str:
         """`titles share 'Maja tee'`: at most three words in the left title's order and spelling; else nothing."""
@@ -295,7 +318,8 @@ class TitleWords:
         places: dict[str, list[int]] = {}
         for place, (key, _) in enumerate(second):
             places.setdefault(key, []).append(place)
-        common = {key for key, _ in first if key in places and self._times[key] <= self._most} - self._silent
+        common = {key for key, _ in first if key in places and len(key) > 1 and self._times[key] <= self._most}
+        common -= self._silent
         telling = sorted(common, key=lambda key: (self._times[key], key))[:_MOST_WORDS]
         quoted: list[list[str]] = []
         before, left_open = "", set(telling)
@@ -309,7 +333,7 @@ class TitleWords:
                 before = key
             else:
                 before = ""
-        return f"titles share {', '.join(_quoted(words) for words in quoted)}" if quoted else ""
+        return f"{self._what} share {', '.join(_quoted(words) for words in quoted)}" if quoted else ""
 
 
 def attribute_words(told: Sequence[Told]) -> frozenset[str]:

@@ -1,4 +1,8 @@
-"""How an expert is told what speaks for or against a pair: which room a feature belongs to, and its words."""
+"""How an expert is told what speaks for or against a pair: which room a feature belongs to, and its words.
+
+Words say what the feature measures and no more: two descriptions of one length are not "nearly the same", and a
+product that stands first in another's list need not look like it.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +14,94 @@ from fusion.pairs.feature import Feature
 from fusion.pairs.reasons import Wording
 from fusion.pairs.table import FEATURES
 
-_ROOMS: tuple[tuple[str, str, str, str], ...] = (
-    ("image_", "picture shape", "pictures {level} in shape", "pictures {level} in shape"),
-    ("text_", "meaning", "texts {level} in meaning", "texts {level} in meaning"),
-    ("lexical_", "wording", "wording {level}", "wording {level}"),
-    ("fused_", "neighbours", "each stands high in the other's list", "others stand higher in their lists"),
-    ("title_", "title words", "titles {level}", "titles {level}"),
-    ("description_", "description words", "descriptions {level}", "descriptions {level}"),
-    ("picture_", "picture colour", "picture colours {level}", "picture colours {level}"),
-    ("price_", "price", "prices {level}", "prices {level}"),
-    ("category_", "category", "categories {level}", "categories {level}"),
-)
-"""Beginning of a feature's name, its room, what is said for a pair and what against it."""
+_SPACES: Mapping[str, tuple[str, str, str, str]] = {
+    "text": ("meaning", "texts", "in meaning", "meaning"),
+    "image": ("picture shape", "pictures", "in shape", "picture"),
+    "lexical": ("wording", "wordings", "letter by letter", "wording"),
+    "fused": ("neighbours", "texts and pictures", "together", "text and picture"),
+}
+"""Beginning of a feature's name: its room, what is compared, how, and what neighbours are near by."""
+
+_TEXTS = {"title": "titles", "description": "descriptions"}
 
 _FRAMING = ("picture_box", "picture_fill", "picture_solidity", "picture_aspect", "picture_outline")
 
+_AGREEMENTS: Mapping[str, tuple[str, str]] = {
+    "attributes_agreeing": ("attributes agree", "no attribute is known to agree"),
+    "attributes_differing": ("attributes differ", "no attribute is known to differ"),
+    "attributes_one_sided": ("one of them has attributes that the other lacks", "both have the same attributes"),
+    "same_seller": ("one seller offers both", "two sellers offer them"),
+}
+"""Features that are said by their value: what from one on, and what below."""
+
+OTHER_CANDIDATES = "other candidates"
+"""The room of what the pairs around a pair say."""
+
+_BY = ("what may fit the one may fit the other", "other products fit only one of the two")
+_BEST = ("each is among the other's best matches", "other products fit better")
+_AROUND: Mapping[str, tuple[str, str]] = {
+    "first": ("all features together speak for it", "all features together speak against it"),
+    "shared": _BY,
+    "friend": _BY,
+    "lead": _BEST,
+    "rank": _BEST,
+    "share": _BEST,
+}
+
 
 def _wording(feature: Feature) -> Wording:
+    beginning, _, rest = feature.name.partition("_")
     falling = feature.speaks == "against" or feature.room == "pictures"
+    if feature.name in _AGREEMENTS:
+        return Wording("attributes", *_AGREEMENTS[feature.name], falling, 0.5)
+    if rest in ("agrees", "said") or feature.name == "age_group_agrees":
+        name = feature.name.removesuffix("_agrees").removesuffix("_said").replace("_", " ")
+        return Wording("attributes", f"same {name}", f"{_plural(name)} differ", falling, 0.5)
+    if beginning in _SPACES:
+        return Wording(_SPACES[beginning][0], *_in_space(beginning, rest), falling)
+    if beginning in _TEXTS:
+        return Wording(f"{beginning} words", *_in_words(_TEXTS[beginning], rest), falling)
     if feature.name in _FRAMING:
-        return Wording("framing", "framing {level}", "framing {level}", True)
-    for beginning, room, speaking_for, against in _ROOMS:
-        if feature.name.startswith(beginning):
-            return Wording(room, speaking_for, against, falling)
-    return Wording("attributes", "attributes agree", "attributes differ", falling)
+        return Wording("framing", "framing {level}", "framing {level}", falling)
+    if beginning == "picture":
+        # Variants differ in colour: unlike colours may speak for a pair, and are said to be unlike all the same.
+        return Wording("picture colour", "picture colours {value}", "picture colours {value}", falling)
+    name = {"price": "prices", "category": "categories"}[beginning]
+    return Wording(beginning, f"{name} {{level}}", f"{name} {{level}}", falling)
+
+
+def _plural(name: str) -> str:
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
+def _in_space(space: str, rest: str) -> tuple[str, str]:
+    _, compared, how, near = _SPACES[space]
+    if rest == "similarity":
+        return f"{compared} {{level}} {how}", f"{compared} {{level}} {how}"
+    if rest.startswith("shared_"):
+        return f"by {near}, much the same products are near both", f"by {near}, different products are near the two"
+    if rest.startswith(("rank_", "score_")):
+        return f"each stands high in the other's list by {near}", f"others stand higher in their lists by {near}"
+    # Nearness less what either is to many others, and the gap to the tenth neighbour.
+    return f"{compared} nearer to each other than to other products", f"{compared} as near to other products"
+
+
+def _in_words(texts: str, rest: str) -> tuple[str, str]:
+    if rest.endswith("length"):
+        return f"{texts} {{level}} in length", f"{texts} {{level}} in length"
+    if rest.endswith("rarest"):
+        return f"{texts} share a rare word", f"{texts} share no rare word"
+    if rest.endswith(("shared", "contained")):
+        return f"{texts} share words", f"{texts} share few words"
+    return f"{texts} {{level}}", f"{texts} {{level}}"
+
+
+def _around(name: str) -> Wording:
+    neither = ("the pairs around it speak for it", "the pairs around it speak against it")
+    return Wording(OTHER_CANDIDATES, *_AROUND.get(name.partition("_")[0], neither))
 
 
 WORDINGS: Mapping[str, Wording] = MappingProxyType(
-    {name: _wording(feature) for name, feature in FEATURES.items()}
-    | {
-        name: Wording("other candidates", "their other candidates agree", "other products fit better")
-        for name in AROUND
-    }
+    {name: _wording(feature) for name, feature in FEATURES.items()} | {name: _around(name) for name in AROUND}
 )
 """By name of feature, and of what the pairs around a pair say."""

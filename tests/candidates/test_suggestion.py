@@ -40,6 +40,12 @@ def test_a_sentence_says_why_once():
     assert against.sentence == "pictures of nearly the same shape; but brands differ"
 
 
+def test_differences_that_speak_against_are_said_once():
+    varies_in = ("colours differ: black, navy", "sizes differ: S, M")
+    one = Suggestion("a", "b", 0.5, VARIANT, varies_in, (SHAPE, Reason("attributes", "; ".join(varies_in), -1)))
+    assert one.sentence == f"pictures of nearly the same shape; {'; '.join(varies_in)}"
+
+
 def test_parquet_gives_back_what_it_was_given(tmp_path):
     path = tmp_path / "suggestions.parquet"
     hostile = [Suggestion(f"{text}1", f"{text}2", 0.5, VARIANT, (text,), (Reason("r", text, 1),)) for text in HOSTILE]

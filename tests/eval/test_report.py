@@ -22,6 +22,7 @@ from eval.report.model import (
     Counts,
     Example,
     Gains,
+    Groups,
     IndexRecall,
     Making,
     MetricsRow,
@@ -30,6 +31,8 @@ from eval.report.model import (
     Report,
     Shown,
     ShownCandidate,
+    ShownGroup,
+    ShownSuggestion,
     StepCost,
     kind_of_reason,
 )
@@ -273,6 +276,45 @@ def test_plain_text(text, shown):
 def test_a_page_with_broken_unicode_can_be_written(tmp_path):
     (tmp_path / "report.html").write_text(rendered("half\ud800 \u202eover"), encoding="utf-8")
     assert "title q half over" in parsed("half\ud800 \u202eover").words
+
+
+# Groups and suggestions.
+
+
+def with_groups(word="plain", varies="colour: black", known=3):
+    one, other = (Shown(f"{name} {word}", f"title {name} {word}", f"seller {word}") for name in ("g1", "g2"))
+    groups = (ShownGroup(f"vg1 {word}", varies and f"{varies} {word}", 0.75, 9, (one, other)),)
+    pairs = (ShownSuggestion(one, other, 0.9, "variant", f"because {word}"),)
+    found = Groups(5, 1200, 1, 2, groups, pairs, ((f"figure {word}", 0.5),), known)
+    return Page(render(replace(report(word), found=found)))
+
+
+def test_a_group_leads_with_what_varies_and_names_its_products():
+    page = with_groups()
+    for said in (
+        "1,200 products stand in 5 groups (groups.csv), 3 of which the feed knew already, whole or in part; 1 pair is",
+        "colour: black plain vg1 plain: 9 products, mean probability 0.75",
+        "title g2 plain g2 plain seller plain",
+        "and 7 more",
+        "variant, probability 0.90 because plain",
+    ):
+        assert said in page.words, said
+
+
+def test_a_group_of_which_nothing_is_known_says_so():
+    page = with_groups(varies="", known=0)
+    assert "What varies is not known" in page.words
+    assert "knew already" not in page.words
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_hostile_text_in_groups_is_shown_as_text(word):
+    page, harmless = with_groups(word), with_groups()
+    assert [(tag, sorted(names)) for tag, names in page.elements] == [
+        (tag, sorted(names)) for tag, names in harmless.elements
+    ]
+    for where in ("vg1", "colour: black", "title g1", "g2", "because", "figure"):
+        assert f"{where} {word}" in page.words
 
 
 # Thumbnails.

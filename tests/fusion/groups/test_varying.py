@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from candidates.catalogue import Catalogue
 from candidates.product import Product
-from fusion.groups.varying import PICTURE_COLOUR, Varying, natural_order, sentence, spoken, tell, what_varies
+from fusion.groups.varying import (
+    PICTURE_COLOUR,
+    Varying,
+    far_apart,
+    natural_order,
+    sentence,
+    spoken,
+    tell,
+    what_varies,
+)
 
 RNG = np.random.default_rng(3)
 
@@ -58,7 +67,7 @@ def test_words_stand_in_for_a_missing_column():
 def test_words_that_all_members_share_are_not_the_difference():
     titles = ("Black Label coat navy", "Black Label coat red", "Black Label coat")
     rows = [*teaching(), *({"title": title, "seller": "A"} for title in titles)]
-    assert said(rows, [-1] * 30 + [0, 0, 0]) == {0: "colour: navy, red"}
+    assert said(rows, [-1] * 30 + [0, 0, 0]) == {0: "colour: navy, red (1 not known)"}
 
 
 def test_a_seller_or_a_filler_word_is_never_named():
@@ -131,6 +140,12 @@ def test_without_any_column_pictures_are_said_to_differ_without_a_name():
     assert sentence(found[0]) == "picture colour differs"
 
 
+def test_pictures_far_apart_differ_beyond_doubt():
+    one = np.array([(10.0, 0, 0), (50, 0, 0), (50, 0, 0), (np.nan,) * 3], np.float32)
+    other = np.array([(90.0, 0, 0), (52, 5, 0), (50, 0, -40), (10, 0, 0)], np.float32)
+    assert far_apart(one, other).tolist() == [True, False, True, False]
+
+
 def test_pictures_do_not_gainsay_columns():
     rows = [{"attributes": {"color": "Black"}}] * 2
     assert said(rows, [0, 0], np.array([(10.0, 0, 0), (90, 0, 0)])) == {}
@@ -142,6 +157,12 @@ def test_hostile_texts_are_harmless():
     (varying,) = what_varies(catalogue_of(*rows), np.zeros(len(rows), np.int32))[0]
     assert all(value.isprintable() and value for value in varying.values)
     assert "\n" not in varying.sentence
+
+
+def test_members_whose_value_is_not_known_are_counted():
+    rows = [{"attributes": {"color": colour}} for colour in ("Black", "White")] + [{"title": "a hat"}] * 2
+    assert said(rows, [0] * 4) == {0: "colour: black, white (2 not known)"}
+    assert said(rows, [0, 0, 1, 1]) == {0: "colour: black, white"}
 
 
 def test_long_lists_are_cut():

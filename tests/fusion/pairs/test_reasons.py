@@ -65,10 +65,10 @@ def test_what_hardly_moves_the_odds_is_no_reason():
     [
         (0.99, 1, "pictures of nearly the same shape"),
         (0.8, 1, "pictures of similar shape"),
-        (0.1, 1, "pictures of similar shape"),
+        (0.1, 1, "pictures of somewhat similar shape"),
         (0.8, -1, "pictures of merely similar shape"),
         (0.1, -1, "pictures of different shape"),
-        (np.nan, -1, "picture shape not known"),
+        (np.nan, -1, "picture shape: nothing to compare"),
     ],
 )
 def test_levels_are_worded_by_quantiles(value, sign, words):
@@ -79,6 +79,44 @@ def test_levels_are_worded_by_quantiles(value, sign, words):
 def test_a_distance_is_near_when_it_is_small():
     assert spoken((0, 0, 1, 0, 0), (1, 1, 0.01, 1, 1))[0].words == "nearly the same colour"
     assert spoken((0, 0, -1, 0, 0), (1, 1, 0.9, 1, 1))[0].words == "different colour"
+
+
+def test_what_both_lack_does_not_speak_for_them():
+    (only,) = spoken((3.0, 0, 0, 1.0, 0), (np.nan, 1, 1, 1, 1))
+    assert only.room == "title words"
+    (spoken_for,) = spoken((1.0, 2.0, 0, 0, 0), (np.nan, 1, 1, 1, 1))
+    assert (spoken_for.words, spoken_for.weight) == ("each among the other's nearest pictures", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "words"),
+    [(1, 1, "same size"), (1, -1, "same size"), (0, 1, "sizes differ"), (0, -1, "sizes differ")],
+)
+def test_with_a_cut_the_value_decides_what_is_said(value, sign, words):
+    wordings = {"size": Wording("attributes", "same size", "sizes differ", cut=0.5)}
+    levels = Levels.of(np.array([[0.0], [1.0]]), ("size",), wordings)
+    ((only,),) = reasons(np.array([[float(sign)]]), np.array([[float(value)]]), ("size",), wordings, levels)
+    assert (only.words, only.weight) == (words, sign)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("value", "words"), [(0.01, "colours nearly the same"), (0.9, "colours different")])
+def test_a_level_of_the_value_does_not_ask_for_the_side(sign, value, words):
+    wordings = {"distance": Wording("colour", "colours {value}", "colours {value}", falling=True)}
+    levels = Levels.of(np.linspace(0, 1, 101)[:, None], ("distance",), wordings)
+    ((only,),) = reasons(np.array([[float(sign)]]), np.array([[value]]), ("distance",), wordings, levels)
+    assert only.words == words
+
+
+def test_the_beginning_of_a_title_has_no_signs():
+    titles = TitleWords(("=Maja tee, black <b> for you", "", "\u202e!"))
+    assert [titles.beginning(row) for row in range(3)] == ["'Maja tee black b for'", "", ""]
+
+
+def test_single_letters_are_not_quoted_and_texts_have_their_name():
+    texts = TitleWords(("T shirt a", "a T shirt", "T a"), what="descriptions")
+    assert texts.shared(0, 1) == "descriptions share 'shirt'"
+    assert texts.shared(0, 2) == ""
 
 
 def test_details_stand_in_place_of_the_wording():
@@ -151,7 +189,7 @@ def test_differences_and_agreements_name_the_values():
         ("\u202eMaja\u200f 🔴", "🔴 Maja", "titles share 'Maja'"),
         ("x" * 99, "X" * 99, f"titles share '{'x' * 30}…'"),
         ("tee tee", "tee tee", "titles share 'tee'"),
-        ("a b c d e", "a b c d e", "titles share 'a b c'"),
+        ("aa bb cc dd ee", "aa bb cc dd ee", "titles share 'aa bb cc'"),
     ],
 )
 def test_shared_title_words(left, right, words):
