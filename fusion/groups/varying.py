@@ -429,8 +429,8 @@ def _by_picture_alone(
 def far_apart(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which pictures differ in colour beyond doubt, bool (m,): mean CIELAB of either side, (m, 3); NaN never does."""
     with np.errstate(invalid="ignore"):
-        far: NDArray[np.bool_] = (np.abs(one.astype(np.float64) - other) > FAR_APART).any(axis=1)
-    return far
+        apart = np.abs(one.astype(np.float64) - other) > FAR_APART
+    return np.asarray(apart.any(axis=1), bool)
 
 
 def natural_order(value: str) -> tuple[int, str, tuple[float, ...], str]:

@@ -13,8 +13,8 @@ from service.analysis.fingerprints_in_words import whole
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_INK, _SOFT, _GRID = "#1c2330", "#56606f", "#e6e9ee"
-_FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": _INK}
+INK, _SOFT, _GRID = "#1c2330", "#56606f", "#e6e9ee"
+_FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": INK}
 
 # As in the report: colours that stay apart for colour-blind readers, and a shape that says the same once more.
 _SPACES = {RAW: ("#8a93a0", "circle-open"), WHITENED: ("#b35900", "diamond"), LEARNED: ("#1d5fae", "circle")}
@@ -47,7 +47,7 @@ def recall_chart(made: Sequence[Measured]) -> go.Figure:
                 **bars,
             )
         )
-    _dress(figure, "recall@10 (bars: 95 %, groups resampled)", "", 120 + 38 * len(order))
+    dress(figure, "recall@10 (bars: 95 %, groups resampled)", "", 120 + 38 * len(order))
     figure.update_xaxes(tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(automargin=True, title=None)
     return figure
@@ -81,7 +81,7 @@ def speed_chart(made: Sequence[Measured], speed: Mapping[str, float]) -> go.Figu
                 hovertemplate="%{text}: %{y:.1%} at %{x:.1f} ms<extra></extra>",
             )
         )
-    _dress(figure, "milliseconds a picture on one thread (log scale)", "recall@10, learned", 470)
+    dress(figure, "milliseconds a picture on one thread (log scale)", "recall@10, learned", 470)
     ticks = [step * 10**power for power in range(-2, 5) for step in (1, 2, 5)]
     figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks])
     figure.update_yaxes(tickformat=".0%")
@@ -165,10 +165,10 @@ def code_chart(made: Sequence[Measured], fingerprint: str) -> go.Figure:
             figure.add_trace(trace, row=1, col=column)
         floats = next(one for one in own if not one.codes)
         figure.add_hline(
-            floats.values["recall@10"], row=1, col=column, line={"color": _INK, "width": 1.2, "dash": "dot"}
+            floats.values["recall@10"], row=1, col=column, line={"color": INK, "width": 1.2, "dash": "dot"}
         )
     lengths = sorted({one.bits for one in made if one.codes})
-    _dress(figure, "bits", "", 420)
+    dress(figure, "bits", "", 420)
     figure.update_xaxes(type="log", tickvals=lengths, ticktext=[f"{bits:,}" for bits in lengths])
     figure.update_yaxes(tickformat=".0%")
     figure.update_yaxes(title_text=f"recall@10, {fingerprint}", col=1)
@@ -196,12 +196,13 @@ def _code_traces(own: Sequence[Measured], first: bool) -> list[go.Scatter]:
                     hovertemplate=f"{kind}, {said}: " + "%{y:.1%} at %{x} bits<extra></extra>",
                 )
             )
-    dots = {"color": _INK, "width": 1.2, "dash": "dot"}
+    dots = {"color": INK, "width": 1.2, "dash": "dot"}
     traces.append(go.Scatter(x=[None], y=[None], name="float vectors", mode="lines", line=dots, showlegend=first))
     return traces
 
 
-def _dress(figure: go.Figure, across: str, up: str, height: int) -> None:
+def dress(figure: go.Figure, across: str, up: str, height: int) -> None:
+    """Gives a figure the report's look, with a title for each axis."""
     import plotly.graph_objects as go
 
     grid = {"gridcolor": _GRID, "zeroline": False, "linecolor": "#b9c0ca", "showline": True}

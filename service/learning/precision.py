@@ -17,6 +17,7 @@ from candidates.run import Run
 from eval.metrics import judged, recall
 from eval.pair_metrics import GroupFigures, PairFigures, group_figures, pair_figures
 from fusion.groups.known import group_products
+from fusion.groups.linkage import Grouping
 
 AT = (10, 20, 50)
 """Depths at which the candidates, in the order of their probability, are measured."""
@@ -82,21 +83,33 @@ def precision_of(
     """
     left, right = table.left, table.right
     told = truth.judge(left, right)
-    made, _ = group_products(truth, left, right, probabilities, known="hide", threshold=threshold, most=most)
+    _, grouped = hidden_groups(table, probabilities, truth, threshold=threshold, most=most)
     same = sellers[left] == sellers[right]
-    within = _known(truth, sellers)
-    known = _known(truth)
+    within = known_pairs(truth, sellers)
+    known = known_pairs(truth)
     parted = within and known - within
     return Precision(
         pair_figures(probabilities, told, known),
-        group_figures(_within_scopes(made.groups, truth), truth.groups),
-        _reranked(table, probabilities, truth),
+        grouped,
+        reranked(table, probabilities, truth),
         pair_figures(probabilities[same], told[same], within) if parted else None,
         pair_figures(probabilities[~same], told[~same], known - within) if parted else None,
     )
 
 
-def _known(truth: Qrels, sellers: NDArray[np.int32] | None = None) -> int:
+def hidden_groups(
+    table: PairTable, probabilities: NDArray[np.floating], truth: Qrels, *, threshold: float, most: int
+) -> tuple[Grouping, GroupFigures]:
+    """The groups that pairs make where no known group is looked at, and how well they agree with the known ones.
+
+    Arguments as for `precision_of`.
+    """
+    options: dict[str, Any] = {"known": "hide", "threshold": threshold, "most": most}
+    made, _ = group_products(truth, table.left, table.right, probabilities, **options)
+    return made, group_figures(_within_scopes(made.groups, truth), truth.groups)
+
+
+def known_pairs(truth: Qrels, sellers: NDArray[np.int32] | None = None) -> int:
     """Pairs known to be variants; with sellers, those of one seller's products."""
     groups = truth.groups.astype(np.int64)
     key = groups if sellers is None else groups * (int(sellers.max(initial=0)) + 2) + sellers
@@ -110,7 +123,8 @@ def _within_scopes(groups: NDArray[np.integer], truth: Qrels) -> NDArray[np.int6
     return np.where(groups >= 0, key, -1)
 
 
-def _reranked(table: PairTable, probabilities: NDArray[np.floating], truth: Qrels) -> dict[int, float]:
+def reranked(table: PairTable, probabilities: NDArray[np.floating], truth: Qrels) -> dict[int, float]:
+    """Depth → recall of each product's candidates in the order of their probability, or of any score."""
     axis = table.items
     owners, others = np.concatenate([table.left, table.right]), np.concatenate([table.right, table.left])
     values = np.concatenate([probabilities, probabilities])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from candidates.artifacts import digest_of
+from candidates.errors import VariantsError
 from candidates.pairs import PairTable
 from candidates.qrels import Qrels, Source
 from fusion.pairs.classifier import FEWEST_GROUPS, LearnedPairs, TooLittleKnown, learn_pair_model, source_weights
@@ -23,16 +27,9 @@ def learn_pairs(job: Job) -> StepRecord:
     The features come from spaces, and the probabilities from classifiers, that neither product's group had a part in.
     """
     folder, own = job.folder, job.teaches and job.fuses and job.settings.pairs.classify
-    made_of = {
-        "learn": folder.require("learn").key,
-        "plan": folder.require("plan").key,
-        "looks": folder.require("describe_pictures").key,
-        "groups": digest_of(job.lessons.groups.tolist()),
-        "fused": job.fused.model_dump(mode="json"),
-    }
     inputs = {
         "own": own,
-        "pairs": digest_of(made_of),
+        "pairs": digest_of(_made_of(job)),
         "judgements": digest_of(job.judged.keys.tolist(), job.judged.values.tolist()),
         "settings": job.settings.groups.model_dump(mode="json"),
     }
@@ -45,9 +42,20 @@ def learn_pairs(job: Job) -> StepRecord:
         several = np.bincount(truth.groups[truth.groups >= 0]) > 1
         if several.sum() < FEWEST_GROUPS:
             return {"learned": False, "why": f"it takes {FEWEST_GROUPS} known groups, {several.sum()} are there"}
-        return _learned(job, _kept(job, digest_of(made_of)), truth)
+        return _learned(job, _kept(job), truth)
 
     return Step(folder, "learn_pairs", inputs).run(work)
+
+
+def _made_of(job: Job) -> dict[str, Any]:
+    """What the features of the pairs of groups held out depend on."""
+    return {
+        "learn": job.folder.require("learn").key,
+        "plan": job.folder.require("plan").key,
+        "looks": job.folder.require("describe_pictures").key,
+        "groups": digest_of(job.lessons.groups.tolist()),
+        "fused": job.fused.model_dump(mode="json"),
+    }
 
 
 def _learned(job: Job, table: PairTable, truth: Qrels) -> Counts:
@@ -56,18 +64,56 @@ def _learned(job: Job, table: PairTable, truth: Qrels) -> Counts:
     except TooLittleKnown as error:
         return {"learned": False, "why": str(error)}
     learned.model.save(job.folder.pair_model)
+    _keep_judged(job, table, learned)
     figures = measured(job, table, learned.held_out, truth)
     figures.save(job.folder.precision)
     return {"learned": True, "pairs": len(table), "average_precision": figures.pairs.average_precision}
 
 
-def _kept(job: Job, key: str) -> PairTable:
+def _kept(job: Job) -> PairTable:
     """The pairs of groups held out with their features; kept, since they take a while."""
-    path = job.folder.work / "pairs" / f"held-out-{key[:12]}.parquet"
+    path = job.folder.work / "pairs" / f"held-out-{digest_of(_made_of(job))[:12]}.parquet"
     if not path.is_file():
         held_out_pairs(job).save(path)
         drop_others(path.parent, "held-out-*", path)
     return PairTable.open(path, job.catalogue.axis)
+
+
+def _judged_path(job: Job) -> Path:
+    judged, seed = job.judged, job.settings.run.seed
+    made_of = digest_of(_made_of(job), judged.keys.tolist(), judged.values.tolist(), seed)
+    return job.folder.work / "pairs" / f"judged-{made_of[:12]}.parquet"
+
+
+def _keep_judged(job: Job, table: PairTable, learned: LearnedPairs) -> PairTable:
+    """Keeps what both stages say of the pairs of groups held out, for who looks into it afterwards."""
+    path, columns = _judged_path(job), {"probability": learned.held_out, "first": learned.first}
+    told = {name: values.astype(np.float32) for name, values in columns.items()}
+    made = PairTable(table.items, table.left, table.right, told)
+    made.save(path)
+    drop_others(path.parent, "judged-*", path)
+    return made
+
+
+def judged_held_out(job: Job) -> tuple[PairTable, PairTable]:
+    """What a finished run learned its classifier from, and what classifiers that did not know each pair say of it.
+
+    Returns:
+        The pairs of groups held out with their features; and the same pairs with their `probability` and what the
+        `first` stage came to, by classifiers that neither product's group had a part in. Learned once more where
+        the work folder has them no longer.
+
+    Raises:
+        VariantsError: The run learned no classifier.
+    """
+    counts = job.folder.require("learn_pairs").counts
+    if not counts["learned"]:
+        why = counts.get("why", "it was told not to, or to use a given model")
+        raise VariantsError(f"this run learned no classifier: {why}", "Run a feed with more known groups")
+    table, path = _kept(job), _judged_path(job)
+    if path.is_file():
+        return table, PairTable.open(path, job.catalogue.axis)
+    return table, _keep_judged(job, table, learned_model(table, job.lessons_and_judgements, job))
 
 
 def learned_model(table: PairTable, truth: Qrels, job: Job, bound: NDArray[np.integer] | None = None) -> LearnedPairs:

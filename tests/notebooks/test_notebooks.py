@@ -12,12 +12,21 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-RECALL, FINGERPRINTS = (
-    ROOT / "notebooks" / f"{name}.ipynb" for name in ("1-recall-against-cost", "2-which-fingerprint")
+RECALL, FINGERPRINTS, LEARNED, THRESHOLDS = (
+    ROOT / "notebooks" / f"{name}.ipynb"
+    for name in (
+        "1-recall-against-cost",
+        "2-which-fingerprint",
+        "3-what-the-classifier-learned",
+        "4-thresholds-calibration-groups",
+    )
 )
 
 GROUPS = 50
-"""Groups of the feed that both are executed on: a few hundred products at most."""
+"""Groups of the feed that all are executed on: a few hundred products at most."""
+
+MORE_GROUPS = 80
+"""Groups where a classifier is learned, which takes 30 of two or more; a fifth of them is set aside for measuring."""
 
 MEASURED = "gradients,hog,hog-crop,mask,phash,MobileNetV2 emb1280,MobileNetV2 grid7"
 LONGEST_CELL, LARGEST_FILE = 15, 32_768
@@ -38,7 +47,7 @@ def code_of(notebook):
 
 
 def test_there_are_notebooks():
-    assert {RECALL, FINGERPRINTS} <= set(NOTEBOOKS)
+    assert {RECALL, FINGERPRINTS, LEARNED, THRESHOLDS} <= set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
@@ -81,10 +90,10 @@ def test_the_readme_says_what_a_notebook_is_for(path):
     assert path.name in (ROOT / "notebooks" / "README.md").read_text("utf-8")
 
 
-def executed(path, out):
+def executed(path, out, **chosen):
     """The notebook executed where a reader would open it, on the code of this checkout."""
     notebook = opened(path)
-    chosen = {"OUT": str(out), "SLICE": str(GROUPS), "FINGERPRINTS": MEASURED}
+    chosen = {"OUT": str(out), "SLICE": str(GROUPS)} | chosen
     env = {name: value for name, value in os.environ.items() if not name.startswith("VARIANTS_NOTEBOOK_")}
     env |= {"PYTHONPATH": str(ROOT)} | {f"VARIANTS_NOTEBOOK_{name}": value for name, value in chosen.items()}
     resources = {"metadata": {"path": str(path.parent)}}
@@ -104,7 +113,18 @@ def recall(out):
 
 @pytest.fixture(scope="module")
 def fingerprints(out):
-    return executed(FINGERPRINTS, out)
+    return executed(FINGERPRINTS, out, FINGERPRINTS=MEASURED)
+
+
+@pytest.fixture(scope="module")
+def learned(out):
+    return executed(LEARNED, out, SLICE=str(MORE_GROUPS), IMAGE_MODEL="hog")
+
+
+@pytest.fixture(scope="module")
+def thresholds(learned, out):
+    """After `learned`, whose run it goes on with."""
+    return executed(THRESHOLDS, out, SLICE=str(MORE_GROUPS), IMAGE_MODEL="hog")
 
 
 def shown(notebook, kind):
@@ -182,5 +202,68 @@ def test_which_fingerprint_shows_a_row_for_each_and_concludes(fingerprints, out)
     assert len(shown(fingerprints, PLOTLY)) == 3
     said = answer(fingerprints)
     for part in ("Most variants", "Learning from known groups", "Codes of 512 bits", "Rotations"):
+        assert part in said
+    assert "nan" not in said
+
+
+def pages(notebook):
+    """What is shown that is neither a chart nor a table: pictures."""
+    return [html for html in shown(notebook, "text/html") if "data:image/jpeg" in html]
+
+
+def test_what_the_classifier_learned_weighs_the_evidence(learned, out):
+    rooms = pd.read_csv(out / "precise" / "rooms.csv")
+    assert {"picture shape", "title words", "other candidates"} <= set(rooms.name)
+    assert rooms.notna().all().all()
+    assert rooms.lost.is_monotonic_decreasing
+    assert rooms.lost.max() > 0
+    held, stages, evidence, columns, noise, without = rows_shown(learned)
+    assert (held, stages, evidence, noise, without) == (4, 3, len(rooms), 4, 6)
+    assert columns >= 4
+
+
+def test_what_the_classifier_learned_shows_its_worst_errors_and_concludes(learned):
+    stages, rooms = shown(learned, PLOTLY)
+    assert len(stages["data"]) == 3
+    assert len(rooms["data"]) == 2
+    false, missed = pages(learned)
+    for page in (false, missed):
+        assert page.count("data:image/jpeg") >= 6
+        assert page.count("first stage") >= 6
+    said = answer(learned)
+    for part in ("Learning", "What it leans on most", "At a wanted precision", "Labels"):
+        assert part in said
+    assert "nan" not in said
+
+
+def test_thresholds_go_on_with_the_run_that_is_there(thresholds, out):
+    runs = list((out / "precise").glob("**/run.json"))
+    assert len(runs) == 1
+    record = runs[0].parent / "steps" / "learn_pairs.json"
+    assert record.stat().st_mtime < (out / "precise" / "rooms.csv").stat().st_mtime
+
+
+def test_thresholds_are_measured_and_shown(thresholds, out):
+    wanted = pd.read_csv(out / "precise" / "thresholds.csv")
+    reached = wanted.dropna(subset="threshold")
+    assert len(wanted) == 4
+    assert (reached.precision_mean >= reached.wanted).all()
+    assert ((reached.precision_low <= reached.precision_mean) & (reached.recall_mean <= reached.recall_high)).all()
+    linkage = pd.read_csv(out / "precise" / "linkage.csv")
+    assert 0.25 in linkage.threshold.tolist()
+    assert linkage.b_cubed.between(0, 1).all()
+    assert linkage.pair_recall.is_monotonic_decreasing
+    held, precisions, bins, work, groups = rows_shown(thresholds)
+    assert (held, precisions, work, groups) == (4, 4, 10, len(linkage))
+    assert 1 <= bins <= 10
+    assert len(shown(thresholds, PLOTLY)) == 5
+
+
+def test_thresholds_show_groups_as_pictures_and_answer(thresholds):
+    (page,) = pages(thresholds)
+    assert "exactly right" in page
+    assert page.count("what varies") >= 3
+    said = answer(thresholds)
+    for part in ("Precision 90", "Calibration", "An expert", "Groups"):
         assert part in said
     assert "nan" not in said
