@@ -2,8 +2,10 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.8
 BIN := .venv/bin
+NODES ?= 1
+PORT ?= 9200
 
-.PHONY: help demo test lint format bench known-figures kill-test nightly-test fuzz lock clean
+.PHONY: help demo test lint format bench known-figures kill-test nightly-test fuzz elasticsearch lock clean
 
 help:
 	@echo "make demo     draw a catalogue, find its variants, print the recall curve"
@@ -13,6 +15,7 @@ help:
 	@echo "make known-figures  the known figures of the real feed, measured again"
 	@echo "make nightly-test  tonight's feed into a store, against a full run of it"
 	@echo "make fuzz     10,000 broken feeds and 10,000 broken pictures, then coverage-guided fuzzing"
+	@echo "make elasticsearch  a real Elasticsearch node on this machine, without Docker (NODES=3: three; PORT=9200)"
 	@echo "make lock     resolve pyproject.toml into requirements.lock anew"
 
 demo: .venv/ready
@@ -45,9 +48,13 @@ nightly-test: .venv/ready
 fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz.run --feeds 10000 --pictures 10000 --atheris 120
 
+# Ends with Ctrl-C; data and logs stay in elasticsearch-out/.
+elasticsearch: .venv/ready
+	$(BIN)/python -m service.elastic_node --nodes $(NODES) --port $(PORT)
+
 lock: .venv/ready
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --extra dev --extra notebooks --python-version 3.11 \
-		pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
+		--extra dev --extra elasticsearch --extra notebooks pyproject.toml --output-file requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -57,4 +64,4 @@ lock: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo variants-out bench-out .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv demo variants-out bench-out elasticsearch-out .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -63,3 +63,11 @@ class ServerUnreachable(VariantsError):
     """A server that a step needs does not answer."""
 
     exit_code = 3
+
+
+class ToolMissing(VariantsError):
+    """A program that a step needs is not installed, or is too old."""
+
+
+class AccessRefused(VariantsError):
+    """A server answers, but does not accept the key, or the name and password, that it was given."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from candidates.errors import VariantsError
+
 ROOT = Path(__file__).parents[1]
 
 # Minutes that the tests of each part may take on two cores; other parts will have lines of their own.
-BUDGETS = {"main path": 4.0, "feeds": 2.0, "learning": 6.0, "precision": 3.0, "benchmarks": 1.5}
+BUDGETS = {"main path": 4.0, "feeds": 2.0, "learning": 6.0, "precision": 3.0, "benchmarks": 1.5, "elasticsearch": 7.0}
 
 PLACES = {
     "/feeds/": "feeds",
@@ -31,6 +34,9 @@ PLACES = {
     "/notebooks/": "learning",
     "/analysis/": "learning",
     "/benchmarks/": "benchmarks",
+    "/elastic_node/": "elasticsearch",
+    "/test_elastic_": "elasticsearch",
+    "/image_retrieval/elastic/": "elasticsearch",
 }
 
 
@@ -45,6 +51,42 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real catalogues in ../shared")
     return folder
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_home() -> Path:
+    """What real nodes start from; fetched the first time, and a skip where Java or Maven is missing."""
+    from service.elastic_node.home import ready_home
+
+    try:
+        return ready_home()
+    except VariantsError as error:
+        pytest.skip(f"needs a real Elasticsearch: {error}")
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(request, tmp_path_factory) -> Iterator[str]:
+    """One real Elasticsearch node for the whole session; VARIANTS_TEST_ELASTICSEARCH names another, and is written to.
+
+    It is shared, so a test gives its indices names of their own and deletes them.
+    """
+    if given := os.environ.get("VARIANTS_TEST_ELASTICSEARCH"):
+        yield given
+        return
+    from service.elastic_node.cluster import start
+
+    request.getfixturevalue("elasticsearch_home")
+    with start(tmp_path_factory.mktemp("elasticsearch"), hasty=True) as cluster:
+        yield cluster.url
+
+
+@pytest.fixture(scope="module")
+def three_nodes(elasticsearch_home, tmp_path_factory):
+    """A cluster of three real nodes for one module of tests, which may kill them; 10 to 30 s to start."""
+    from service.elastic_node.cluster import start
+
+    with start(tmp_path_factory.mktemp("three"), nodes=3, hasty=True) as cluster:
+        yield cluster
 
 
 @pytest.hookimpl(wrapper=True)
