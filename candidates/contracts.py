@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from candidates.axis import Axis
 from candidates.filters import Filter
+from candidates.product import Product
 from candidates.run import Run
 from candidates.vectors import Vectors
 
@@ -64,4 +67,59 @@ class Index(Protocol):
                 index may miss some.
             where: Only items that meet this condition.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of items that were to be added.
+
+    Attributes:
+        stored: How many an index now holds.
+        replaced: How many earlier ones went, since their product came anew.
+        refused: How many were not stored, by reason.
+    """
+
+    stored: int = 0
+    replaced: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+class MutableIndex(Index, Protocol):
+    """An index whose items come and go: pictures of products, over a rolling window of time.
+
+    `items` is an axis of what is there now, in any order; each of the calls below may make it another one, and a
+    run that was found before keeps the axis that it was found over. What a call has done the next search sees; that
+    it outlives a crash is certain after `checkpoint`.
+    """
+
+    def add(self, vectors: Vectors, products: Sequence[Product], added: date) -> Added:
+        """Adds pictures; a product that was there already is replaced with all its earlier pictures.
+
+        One of whose new pictures none can be stored keeps its earlier ones.
+
+        Args:
+            vectors: One a picture, over an axis of the pictures' ids. A picture whose vector is all zeros, or holds
+                what is no number, is refused: it could not be found.
+            products: What each picture shows, one a row of `vectors`. All pictures of a product come in one call.
+            added: The day on which they came in.
+
+        Raises:
+            VersionMismatch: The vectors are of another version.
+        """
+        ...
+
+    def remove(self, products: Iterable[str]) -> int:
+        """Removes all pictures of some products, by the products' ids; returns how many pictures that were."""
+        ...
+
+    def roll(self, today: date) -> int:
+        """Forgets what has left the window; returns how many pictures that were.
+
+        What was added within the window stays. What is older may stay for a while, since days go by weeks or months.
+        """
+        ...
+
+    def checkpoint(self) -> None:
+        """Returns once all that was done outlives a crash."""
         ...

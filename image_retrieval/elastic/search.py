@@ -1,0 +1,190 @@
+"""`ElasticIndex`: neighbours of images, found on a cluster by codes and ordered by cosine where vectors are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.axis import Axis
+from candidates.contracts import Select
+from candidates.errors import VariantsError, VersionMismatch
+from candidates.filters import Filter
+from candidates.run import Run
+from candidates.vectors import Vectors, normalised
+from image_retrieval.elastic.documents import keys_of
+from image_retrieval.elastic.filters import Clause, clauses_of
+from image_retrieval.elastic.nearest import USUAL, CodeSearch, Effort, Hits
+from image_retrieval.elastic.slices import Window
+from image_retrieval.hamming import HammingIndex, _best
+from image_retrieval.lsh import Hyperplanes
+
+_TILE = 2**22
+"""Found rows held at once before they are rescored (16 MiB of int32)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ElasticIndex:
+    """Meets `candidates.contracts.Index` with a window on a cluster.
+
+    With vectors at hand a search asks for `max(shortlist, 4 k)` images by code and keeps the k best of these by
+    exact cosine, as the embedded index does; without them the score is the share of bits that agree. Images that
+    the cluster holds and this index does not know are passed over, and as many more are asked for.
+
+    Attributes:
+        window: Where the images are; call `open` to have it checked first.
+        planes: What codes queries; the very planes that coded the images.
+        items: The images that may be found.
+        vectors: Their vectors, for scores that are cosines; may be mapped from disk.
+        shortlist: Codes rescored, at least.
+        select: Which images meet a `Filter`, where the products are at hand: then a filter is met to the letter,
+            where the cluster alone admits a little more (see `elastic.filters`).
+        effort: How much a search does.
+        track: Told of each query that is answered.
+    """
+
+    window: Window
+    planes: Hyperplanes
+    items: Axis
+    vectors: Vectors | None = None
+    shortlist: int = 800
+    select: Select | None = None
+    effort: Effort = USUAL
+    track: Callable[[int], object] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        window: Window,
+        planes: Hyperplanes,
+        vectors: Vectors,
+        shortlist: int = 800,
+        select: Select | None = None,
+        effort: Effort = USUAL,
+        track: Callable[[int], object] | None = None,
+    ) -> ElasticIndex:
+        """Opens a window for the images whose vectors are at hand.
+
+        Raises:
+            VersionMismatch: The window, or what stands under its name, holds codes of another version.
+            RunFolderError: Nothing stands under its name.
+        """
+        vectors.require_version(window.layout.fingerprint)
+        if planes.version != window.layout.codes or planes.bits != window.layout.bits:
+            raise VersionMismatch(
+                f"queries coded by {planes.version!r} met an index of {window.layout.codes!r}", "Use the same planes"
+            )
+        window.require()
+        return cls(window, planes, vectors.axis, vectors, shortlist, select, effort, track)
+
+    @property
+    def version(self) -> str:
+        """What the vectors behind the codes were made by."""
+        return self.window.layout.fingerprint
+
+    def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
+        """The k nearest images of each vector (see `candidates.contracts.Index`).
+
+        Raises:
+            ServerUnreachable: The cluster does not answer, or not with all of its shards.
+        """
+        vectors.require_version(self.version)
+        clauses, admitted = self._conditions(where)
+        depth = min(max(self.shortlist, 4 * k) if self.vectors is not None else k, len(self.items))
+        length = min(k, depth)
+        best = np.full((len(vectors), length), -1, np.int32)
+        scores = np.zeros((len(vectors), length), np.float32)
+        if not depth:
+            return Run.from_matrix("elasticsearch", vectors.axis, self.items, best, scores)
+        with ThreadPoolExecutor(self.effort.clients) as pool:
+            for tile in _tiles(len(vectors), max(1, _TILE // depth)):
+                queries = normalised(vectors.values[tile])
+                there = np.flatnonzero(queries.any(axis=1))
+                codes = self.planes.codes(queries[there])
+                found = pool.map(lambda code: self._rows(code, depth, clauses, admitted), codes)
+                rows, similar = _stacked(found, there, len(queries), depth, self.planes.bits)
+                if self._cosines is not None:
+                    best[tile], scores[tile] = _best(rows, self._cosines._cosines(queries, rows), length)
+                else:
+                    best[tile], scores[tile] = rows[:, :length], similar[:, :length]
+        return Run.from_matrix("elasticsearch", vectors.axis, self.items, best, scores)
+
+    def _conditions(self, where: Filter | None) -> tuple[list[Clause], NDArray[np.bool_] | None]:
+        """A condition as the cluster is asked it, and which images meet it to the letter."""
+        if not where:
+            return [], None
+        if not self.window.layout.products:
+            raise VariantsError(
+                "this index was built without the products, so it can't be filtered", "Load it with them"
+            )
+        return clauses_of(where), self.select(where) if self.select else None
+
+    @property
+    def _codes(self) -> CodeSearch:
+        return CodeSearch(self.window, self.effort)
+
+    @cached_property
+    def _cosines(self) -> HammingIndex | None:
+        # The embedded index's own arithmetic, so that both give the same pair the same score to the last bit.
+        if self.vectors is None:
+            return None
+        nothing = np.zeros((0, self.planes.bits // 8), np.uint8)
+        return HammingIndex(self.vectors, self.planes, np.zeros(0, np.int32), nothing, None, self.shortlist)
+
+    @cached_property
+    def _keys(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The keys of the items, ascending, and the row of each."""
+        keys = keys_of(self.items)
+        order = np.argsort(keys).astype(np.int32)
+        return keys[order], order
+
+    def _rows(
+        self, code: NDArray[np.uint8], depth: int, clauses: list[Clause], admitted: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Rows and distances of the nearest images that are known and admitted, equal distances by row."""
+        asked = depth
+        while True:
+            hits = self._codes.nearest(code, asked, clauses)
+            rows, distances = self._known(hits, admitted)
+            if len(rows) >= depth or len(hits.keys) < asked:
+                break
+            asked *= 2
+        order = np.lexsort((rows, distances))[:depth]
+        if self.track:
+            self.track(1)
+        return rows[order], distances[order]
+
+    def _known(self, hits: Hits, admitted: NDArray[np.bool_] | None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        keys, order = self._keys
+        # An image that is just being replaced may stand in two slices; its nearer hit counts.
+        keys_found, first = np.unique(hits.keys, return_index=True)
+        place = np.minimum(np.searchsorted(keys, keys_found), len(keys) - 1)
+        rows = order[place]
+        kept = keys[place] == keys_found
+        if admitted is not None:
+            kept &= admitted[rows]
+        return rows[kept], hits.distances[first[kept]]
+
+
+def _tiles(count: int, height: int) -> Iterator[slice]:
+    return (slice(start, start + height) for start in range(0, count, height))
+
+
+def _stacked(
+    found: Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]],
+    there: NDArray[np.intp],
+    count: int,
+    depth: int,
+    bits: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Lists as matrices, −1 where they end; queries that are not `there` have none."""
+    rows = np.full((count, depth), -1, np.int32)
+    similar = np.zeros((count, depth), np.float32)
+    for query, (nearest, distances) in zip(there.tolist(), found, strict=True):
+        rows[query, : len(nearest)] = nearest
+        similar[query, : len(nearest)] = 1 - distances / bits
+    return rows, similar
