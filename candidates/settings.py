@@ -79,13 +79,35 @@ class ImageSettings(_Section):
     placeholder_things: Natural = Field(
         5, description="a picture at so many different things of several kinds is a placeholder; 0: none is"
     )
-    index: Literal["hamming", "exact"] = Field("hamming", description="LSH codes with rescoring, or exact search")
+    index: Literal["hamming", "exact", "elasticsearch"] = Field(
+        "hamming", description="LSH codes with rescoring in process, exact search, or codes on an Elasticsearch"
+    )
     codes: Literal["hyperplanes", "rotations"] = Field(
         "rotations", description="LSH codes by the paper's random hyperplanes, or by stacked random rotations"
     )
     bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
     shortlist: Positive = Field(800, description="codes rescored by float vectors, at least; four times k if more")
     batch: Positive = Field(32, description="pictures encoded at once")
+
+
+class ElasticsearchSettings(_Section):
+    """The image index on an Elasticsearch; its address and secrets are in the environment (docs/elasticsearch.md)."""
+
+    name: str = Field(
+        "images", pattern=r"^[a-z][a-z0-9_]*$", description="alias of the index; the names of its slices begin with it"
+    )
+    search: Literal["flat", "subcodes", "hnsw"] = Field(
+        "flat", description="exact Hamming order, the paper's shared subcodes, or a graph of neighbours"
+    )
+    matches: Positive = Field(1, description="`subcodes`: 16-bit words that two codes must share")
+    visited: Positive = Field(1000, description="`hnsw`: candidates kept in view in each shard (num_candidates)")
+    links: Positive = Field(16, description="`hnsw`: links of a node (m)")
+    build_effort: Positive = Field(100, description="`hnsw`: candidates while building (ef_construction)")
+    clients: Positive = Field(8, description="searches on their way at once")
+    shards: Positive = Field(1, description="primary shards of a slice")
+    replicas: Natural = Field(1, description="copies of each shard on other nodes; 0 on a single node")
+    every: Literal["week", "month"] = Field("month", description="length of a slice of the rolling window")
+    months: Positive = Field(3, description="length of the rolling window")
 
 
 class MergeSettings(_Section):
@@ -201,6 +223,7 @@ class Settings(_Section):
     text: TextSettings = TextSettings()
     image: ImageSettings = ImageSettings()
     learn: LearnSettings = LearnSettings()
+    elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     merge: MergeSettings = MergeSettings()
     fused: FusedSettings = FusedSettings()
     pairs: PairsSettings = PairsSettings()

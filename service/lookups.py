@@ -150,8 +150,11 @@ def image_lookup(job: Job) -> ImageLookup:
     from image_retrieval.hamming import HammingIndex
 
     settings = job.settings.image
-    axis, owners = image_owners(job)
-    vectors = Vectors.open(job.folder.image / _vectors(job), axis)
+    if settings.index == "elasticsearch":
+        from service.elastic_images import elastic_lookup
+
+        return elastic_lookup(job)
+    vectors, (_, owners) = image_vectors(job), image_owners(job)
     select = selecting_pictures(job, owners)
     if settings.index == "exact":
         return ImageLookup(vectors, ExactIndex(vectors, select), owners)
@@ -165,6 +168,11 @@ def image_lookup(job: Job) -> ImageLookup:
         built.save(folder)
         drop_others(folder.parent, "hamming-*", folder)
     return ImageLookup(vectors, HammingIndex.open(folder, vectors, settings.shortlist, select, job.threads), owners)
+
+
+def image_vectors(job: Job) -> Vectors:
+    """The vectors by which pictures are searched."""
+    return Vectors.open(job.folder.image / _vectors(job), image_owners(job)[0])
 
 
 def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[np.bool_]]:

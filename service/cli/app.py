@@ -14,6 +14,7 @@ from rich.console import Console
 from candidates.errors import VariantsError
 from candidates.feeds.several import FeedSource
 from candidates.settings import Settings
+from service.cli.index import index
 
 app = typer.Typer(
     help="Finds, for every product of a catalogue, the few products that may be its variants.",
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(index, name="index")
 console = Console()
 
 Feeds = Annotated[
@@ -114,6 +116,7 @@ def run(
     budget: Annotated[int | None, typer.Option(help="Candidates per product that you can pay for.")] = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
+    image_index: Annotated[str | None, typer.Option(help="hamming (the default), exact or elasticsearch.")] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a learned model, see `variants train`.")] = None,
     train: Annotated[bool | None, typer.Option(help="Learn from the feed's own groups (the default).")] = None,
     precision: Precision = None,
@@ -142,7 +145,7 @@ def run(
         | {"groups_are_global": groups_are_global},
         "fetch": {"offline": offline},
         "text": {"model": text_model},
-        "image": {"model": image_model},
+        "image": {"model": image_model, "index": image_index},
         "learn": {"model": model and str(Path(model).resolve()), "train": train},
         "pairs": {"precision": precision, "judgements": judgements and str(judgements.resolve())},
         "groups": {"known": groups},

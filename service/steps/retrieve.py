@@ -38,10 +38,12 @@ def retrieve_images(job: Job) -> StepRecord:
     """The K (or more) nearest products of each by image, in `image/neighbours-…/`, and the index's recall."""
     wanted = image_depth(job.merge) + (0 if job.merge.strategy == "hop" else _siblings(job))
     depth = _deep(job, max(wanted, max(job.settings.evaluation.hops, default=0), 1))
-    inputs = {
+    inputs: dict[str, object] = {
         "vectors": vectors_key(job, "encode_images"),
         "settings": job.settings.image.model_dump(mode="json", exclude={"batch"}),
     }
+    if job.settings.image.index == "elasticsearch":
+        inputs["elasticsearch"] = job.settings.elasticsearch.model_dump(mode="json", exclude={"clients", "replicas"})
     return _retrieve(job, "image", image_lookup, depth, inputs)
 
 
