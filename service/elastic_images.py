@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from candidates import schema
 from candidates.artifacts import digest_of, write_json
 from candidates.errors import RunFolderError
+from candidates.filters import Filter
 from candidates.product import Refusal
+from candidates.run import Run
 from candidates.vectors import Vectors
 from image_retrieval.elastic.check import (
     Audit,
@@ -41,6 +43,20 @@ from service.elastic_connection import ElasticConnection, connect
 from service.job import Job
 from service.lookups import ImageLookup, image_owners, image_vectors, selecting_pictures, vectors_key
 from service.progress import counted
+
+
+@dataclass(frozen=True, eq=False)
+class ElasticLookup(ImageLookup):
+    """Neighbours by pictures on a cluster: many searches at once, with a progress bar."""
+
+    index: ElasticIndex
+
+    def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
+        """See `Lookup`."""
+        pictures = int(np.isin(self.owners.rows, rows).sum())
+        with counted("looking pictures up", pictures) as told:
+            shown = ImageLookup(self.vectors, replace(self.index, track=told), self.owners)
+            return shown.neighbours(rows, depth, where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +115,7 @@ class ElasticImages:
                 selecting_pictures(self.job, owners),
                 Effort(settings.matches, settings.visited, settings.clients),
             )
-        return ImageLookup(self.vectors, index, owners)
+        return ElasticLookup(self.vectors, index, owners)
 
     def load(self, refused: Callable[[Refusal], object] | None = None) -> Repaired:
         """Brings into the cluster what is not there yet, and takes out what should not be there.

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from candidates.errors import ServerUnreachable, SettingsError, ToolMissing
 from candidates.filters import Filter
+from service import elastic_images
 from service.candidate_files import read_candidates
 from service.cli.app import app
 from service.elastic_images import ElasticImages, today
@@ -57,6 +59,23 @@ def test_a_search_with_a_condition_finds_what_the_embedded_index_finds(loaded, c
     for where in (Filter(seller=seller), Filter(text=word), Filter(category="shoes"), Filter()):
         ours, theirs = (Searcher(job).similar(ids=[product], k=15, where=where) for job in (there, here))
         assert [one.id for one in ours] == [one.id for one in theirs]
+
+
+def test_looking_many_pictures_up_tells_of_each(loaded, cluster, monkeypatch):
+    told = []
+
+    @contextmanager
+    def counted(what, total):
+        told.append((what, total))
+        yield told.append
+
+    monkeypatch.setattr(elastic_images, "counted", counted)
+    lookup = ElasticImages.of(loaded[0]).lookup()
+    rows = loaded[0].catalogue.axis.rows[:20]
+    lookup.neighbours(rows, 3)
+    (what, total), *pictures = told
+    assert what == "looking pictures up"
+    assert len(pictures) >= total == np.isin(lookup.owners.rows, rows).sum()
 
 
 def test_check_finds_what_is_missing_and_repair_mends_it(loaded, cluster, tmp_path):
