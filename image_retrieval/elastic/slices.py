@@ -135,7 +135,10 @@ class Window:
         others = self._metas(self.name)
         if others:
             self._require_meta(others)
-        raise RunFolderError(f"the cluster holds no image index {self.name!r} of this version", "Load the images first")
+        raise RunFolderError(
+            f"the cluster holds no image index {self.name!r} of this version",
+            "Load the images first: `variants index load`",
+        )
 
     def standing(self) -> list[Standing]:
         """The slices of this version, oldest first."""
@@ -216,7 +219,9 @@ class Window:
         """Brings this version into force, in one step; `check.swap_after_audit` does so once all is well."""
         mine = [one.index for one in self.standing()]
         if not mine:
-            raise RunFolderError(f"no slices of {self.alias!r} could come into force", "Load the images first")
+            raise RunFolderError(
+                f"no slices of {self.alias!r} could come into force", "Load the images first: `variants index load`"
+            )
         actions: list[Mapping[str, Any]] = [{"add": {"indices": mine, "alias": self.name}}]
         old = sorted(set(self._metas(self.name)) - set(mine))
         if old:
