@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -104,7 +104,11 @@ def write_first_groups(read: Feed, folder: Path, count: int) -> Path:
         folder: Where `feed.jsonl` and the pictures go.
         count: How many groups, in the order in which the feed names them.
     """
-    rows = _first_rows(read.catalogue, count)
+    return write_rows(read, folder, _first_rows(read.catalogue, count))
+
+
+def write_rows(read: Feed, folder: Path, rows: Iterable[int]) -> Path:
+    """Writes some products of a feed as a feed of its own, their pictures beside it; returns the feed."""
     lines = []
     for row in rows:
         product = read.catalogue.product(row)
