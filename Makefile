@@ -4,8 +4,9 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 NODES ?= 1
 PORT ?= 9200
+AIRFLOW_PORT ?= 18080
 
-.PHONY: help demo test lint format bench known-figures kill-test nightly-test fuzz elasticsearch lock clean
+.PHONY: help demo test lint format bench known-figures kill-test nightly-test fuzz elasticsearch airflow lock clean
 
 help:
 	@echo "make demo     draw a catalogue, find its variants, print the recall curve"
@@ -16,6 +17,7 @@ help:
 	@echo "make nightly-test  tonight's feed into a store, against a full run of it"
 	@echo "make fuzz     10,000 broken feeds and 10,000 broken pictures, then coverage-guided fuzzing"
 	@echo "make elasticsearch  a real Elasticsearch node on this machine, without Docker (NODES=3: three; PORT=9200)"
+	@echo "make airflow  a whole Airflow on this machine with the DAGs, on the demo's catalogue (AIRFLOW_PORT=18080)"
 	@echo "make lock     resolve pyproject.toml into requirements.lock anew"
 
 demo: .venv/ready
@@ -52,9 +54,13 @@ fuzz: .venv/ready
 elasticsearch: .venv/ready
 	$(BIN)/python -m service.elastic_node --nodes $(NODES) --port $(PORT)
 
+# Ends with Ctrl-C; everything lies in .airflow/.
+airflow: .venv/ready
+	$(BIN)/python -m service.airflow_node --port $(AIRFLOW_PORT)
+
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
-		--extra dev --extra elasticsearch --extra notebooks pyproject.toml --output-file requirements.lock
+		--extra dev --extra airflow --extra elasticsearch --extra notebooks pyproject.toml --output-file requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -64,4 +70,4 @@ lock: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo variants-out bench-out elasticsearch-out .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .airflow demo variants-out bench-out elasticsearch-out .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -51,6 +51,10 @@ class RunFolderError(VariantsError):
     """A run folder is missing, incomplete or belongs to something else."""
 
 
+class FolderBusy(RunFolderError):
+    """Another process is writing to a run folder; it will have ended some time later."""
+
+
 class PictureError(VariantsError):
     """A picture can't be used: missing, broken, or outside the feed's folder."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from candidates.artifacts import digest_of, sweep_temporaries, write_json
-from candidates.errors import RunFolderError
+from candidates.errors import FolderBusy, RunFolderError
 from service.footprint import footprint
 
 FORMAT = 3
@@ -205,7 +205,7 @@ def locked(root: Path) -> Iterator[None]:
     """Keeps a second process from writing to `root` at the same time; a killed process leaves no lock.
 
     Raises:
-        RunFolderError: Another process works there.
+        FolderBusy: Another process works there.
     """
     root.parent.mkdir(parents=True, exist_ok=True)
     with open(root.with_name(f".{root.name}.lock"), "w") as lock:
@@ -213,7 +213,7 @@ def locked(root: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             mend = "Wait for it, or name another folder"
-            raise RunFolderError(f"{root}: another run is writing there", mend) from error
+            raise FolderBusy(f"{root}: another run is writing there", mend) from error
         yield
 
 

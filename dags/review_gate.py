@@ -1,0 +1,90 @@
+"""Groups go to the shop when a person has said so."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from airflow.providers.standard.operators.hitl import HITLEntryOperator
+from airflow.sdk import Param, dag, get_current_context, task
+
+from service.schedule import DEFAULTS, EVALUATED, alert, from_event, run_name, where
+
+DOCS = """
+### Asks a person before groups are exported
+
+Open the run, then **approve**, and *Required Actions*: the question says how many groups there are and in which
+file to look at them. *Approve* writes them to the file that the shop imports; *Reject*, or no answer within a week,
+exports nothing. Your answer, your name and your comment are kept in `STORE/decisions.sqlite`. To be asked again,
+trigger the DAG.
+"""
+
+
+@dag(
+    schedule=[EVALUATED],
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS | {"on_failure_callback": alert},
+    tags=["variants", "review"],
+    doc_md=DOCS,
+    params=where(
+        generation=Param("", type="string", description="Generation of candidates; empty: the one in force"),
+        target=Param(os.environ.get("VARIANTS_EXPORT", ""), type="string", description="File to export to"),
+        format=Param(
+            "google", enum=["google", "shopify", "magento", "woocommerce"], description="What the shop imports"
+        ),
+    ),
+)
+def review_gate():
+    """The DAG."""
+
+    @task
+    def summarise():
+        from service.batches import review
+
+        said = from_event(get_current_context(), EVALUATED)
+        return review.summarise(said["store"], said["generation"])
+
+    @task
+    def decide(summary, answer):
+        from service.batches import review
+
+        context, answer = get_current_context(), answer or {}
+        by = (answer.get("responded_by_user") or {}).get("name") or ""
+        comment = (answer.get("params_input") or {}).get("comment") or ""
+        chosen = list(answer.get("chosen_options") or [])
+        return review.decide(summary["store"], summary["generation"], run_name(context), chosen, by, str(comment))
+
+    @task
+    def export(summary, decision):
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from service.batches import review
+
+        if decision["decision"] != review.APPROVE:
+            raise AirflowSkipException(f"rejected by {decision['by'] or 'nobody'}: nothing is exported")
+        context = get_current_context()
+        target = context["params"]["target"] or f"{summary['store']}/exports/{summary['generation']}.tsv"
+        run = run_name(context)
+        return review.export(summary["store"], summary["generation"], run, target, context["params"]["format"])
+
+    summary = summarise()
+    approve = HITLEntryOperator(
+        task_id="approve",
+        subject="Export the groups of generation {{ ti.xcom_pull(task_ids='summarise')['generation'] }}?",
+        body=(
+            "{% set s = ti.xcom_pull(task_ids='summarise') %}"
+            "**{{ s['groups'] }} groups** of {{ s['in_groups'] }} of {{ s['products'] }} products.\n\n"
+            "Groups: `{{ s['file'] }}`\n\nDoubtful ones: `{{ s['notes'] }}`"
+        ),
+        options=["Approve", "Reject"],
+        defaults=["Reject"],
+        response_timeout=timedelta(days=7),
+        execution_timeout=None,
+        params={"comment": Param("", type="string", description="What whoever reads this later should know")},
+    )
+    summary >> approve
+    export(summary, decide(summary, approve.output))
+
+
+review_gate()

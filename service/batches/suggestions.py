@@ -1,0 +1,156 @@
+"""From a generation of indexes to one of candidates and suggestions, for people to review."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypedDict
+
+from candidates.artifacts import digest_file, digest_of, write_json
+from candidates.catalogue import Catalogue
+from candidates.suggestion import read_suggestions, write_suggestions_csv
+from service.batches.indexes import Shard, shards
+from service.batches.lines import Batch, Lines, bring_into_force, do, in_work, linked_copy, opened, published
+from service.changes import Changes
+from service.job import Job
+from service.run_folder import Counts, locked
+from service.steps.expand import expand
+
+BATCH = "batch.json"
+"""Which indexes a generation of candidates was made of, and what it was compared with."""
+
+REVIEW = "review.csv"
+"""The suggestions that people are asked about."""
+
+
+class Choices(TypedDict, total=False):
+    """What a run may choose for itself; None leaves what the settings of the indexes say."""
+
+    strategy: str | None
+    n: int | None
+    k: int | None
+    budget: int | None
+    only_new: bool
+    judgements: str | None
+
+
+def start(store: str, publish: str, indexes: str, choices: Choices, run: str) -> Batch:
+    """Begins a generation of candidates on a generation of indexes, the one in force where none is named.
+
+    Raises:
+        RunFolderError: There is no such generation.
+        SettingsError: A choice is none.
+    """
+    lines = Lines(Path(store))
+    source = lines.generation("indexes", indexes)
+    since = _since(lines, source.name)
+    sections = _sections(choices)
+    judged = choices.get("judgements")
+    content = digest_file(Path(judged)) if judged and Path(judged).is_file() else ""
+    settings = Job.of(source).settings.model_dump(mode="json")
+    only_new = bool(choices.get("only_new"))
+    identifier = digest_of("candidates", source.name, settings, sections, content, only_new and since)[:16]
+    batch: Batch = {
+        "store": store,
+        "publish": publish,
+        "line": "candidates",
+        "generation": identifier,
+        "building": str(lines.building(f"candidates-{identifier}")),
+        "run": run,
+    }
+    if not published(batch):
+        building = Path(batch["building"])
+        with locked(building):
+            linked_copy(source, building)
+            Job.of(building).choose(sections)
+            write_json(building / BATCH, {"indexes": source.name, "since": since, "only_new": only_new})
+    return batch
+
+
+def _sections(choices: Choices) -> dict[str, dict[str, Any]]:
+    strategy, n, k = choices.get("strategy"), choices.get("n"), choices.get("k")
+    # N and K are the hop's words: who says one of them means the paper's strategy.
+    merge = {"strategy": strategy or ("hop" if n or k else None), "n": n, "k": k, "budget": choices.get("budget")}
+    judged = choices.get("judgements")
+    pairs = {"judgements": str(Path(judged).resolve()) if judged else None}
+    given: dict[str, dict[str, Any]] = {"merge": merge, "pairs": pairs}
+    kept = {name: {k: v for k, v in values.items() if v is not None} for name, values in given.items()}
+    return {name: values for name, values in kept.items() if values}
+
+
+def _since(lines: Lines, indexes: str) -> str:
+    """The candidates in force that were made of other indexes; what is new is new since then."""
+    current = lines.in_force("candidates")
+    about = _about(current) if current else {}
+    if about.get("indexes") == indexes:
+        return str(about["since"])
+    return current.name if current else ""
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    path = folder / BATCH
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def look_up(batch: Batch) -> Counts:
+    """Chooses the strategy, and asks the indexes as deep as it needs."""
+    return do(batch, "plan", "retrieve_text", "retrieve_lexical", "retrieve_images")
+
+
+def parts(batch: Batch, most: int) -> list[Shard]:
+    """Ranges of products whose candidates are made apart; each is whole files."""
+    job = opened(batch)
+    return shards(len(job.catalogue), most, job.settings.run.part)
+
+
+def merge(batch: Batch, shard: Shard) -> Counts:
+    """Makes the candidates of one shard."""
+    if published(batch):
+        return {"candidates": 0}
+    return expand(opened(batch), slice(shard["start"], shard["stop"])).counts
+
+
+def finish_candidates(batch: Batch) -> Counts:
+    """Counts the candidates of all shards."""
+    return do(batch, "expand")
+
+
+def classify(batch: Batch) -> Counts:
+    """Tells how probable each pair is."""
+    return do(batch, "describe_pictures", "learn_pairs", "classify")
+
+
+def group(batch: Batch) -> Counts:
+    """Makes groups of probable pairs."""
+    return do(batch, "group")
+
+
+def publish(batch: Batch) -> Counts:
+    """Writes what is to be reviewed, and brings the generation into force."""
+    with in_work(batch, "publish") as job:
+        if job:
+            _write_review(job, Lines(Path(batch["store"])))
+            job.write_manifest()
+    folder = bring_into_force(batch)
+    job = Job.of(folder)
+    return {
+        "generation": batch["generation"],
+        "folder": str(folder),
+        "review": str(folder / REVIEW),
+        "to_review": (folder / REVIEW).read_text("utf-8").count("\n") - 1,  # each is one line
+        "candidates": job.folder.require("expand").counts["candidates"],
+    }
+
+
+def _write_review(job: Job, lines: Lines) -> None:
+    """Writes `review.csv`: all suggestions, or those that a new or changed product is part of."""
+    about, suggestions = _about(job.folder.root), []
+    if job.folder.suggestions.is_file():
+        suggestions = list(read_suggestions(job.folder.suggestions))
+    if about["only_new"] and about["since"]:
+        before = Catalogue.open(lines.line("candidates").generation(about["since"]) / "products.parquet")
+        changes = Changes.between(before, job.catalogue)
+        new = {job.catalogue.axis[row] for rows in (changes.new, changes.changed) for row in rows.tolist()}
+        suggestions = [one for one in suggestions if one.left in new or one.right in new]
+    titles = dict(zip(job.catalogue.axis, job.catalogue.column("title"), strict=True))
+    write_suggestions_csv(job.folder.root / REVIEW, suggestions, titles)

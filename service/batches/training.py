@@ -1,0 +1,209 @@
+"""From known groups and new judgements to a generation of models, published only if it beats the one in force.
+
+A tenth of the known groups, the decisive ones, never train any model that is published: which they are is a matter of
+their names alone, so they stay the same from week to week, and two models can be compared on them for good.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from candidates.artifacts import atomic, digest_bytes, digest_file, digest_of, write_json
+from candidates.catalogue import Catalogue
+from candidates.errors import VariantsError
+from candidates.qrels import Qrels
+from eval.bootstrap import difference
+from eval.metrics import judged, recall
+from service.batches.lines import Batch, Lines, bring_into_force, linked_copy, published
+from service.candidate_files import read_candidates
+from service.job import Job
+from service.learning.train import train
+from service.pipeline import STEPS
+from service.run_folder import Counts, StepRecord, locked
+from service.steps.classify import candidate_pairs, scored
+
+DECISIVE = 10
+"""One group in so many is decisive."""
+
+VERDICT = "decisive.json"
+"""How a model did on the decisive groups, beside the one in force."""
+
+_STEPS = (
+    "encode_images", "learn", "project", "plan", "retrieve_text", "retrieve_lexical", "retrieve_images", "expand",
+)  # fmt: skip
+"""What a model changes of a run, up to its candidates."""
+
+
+def is_decisive(group: str) -> bool:
+    """Whether a group, by its name, is one that no model is taught."""
+    return int(digest_bytes(group.encode())[:8], 16) % DECISIVE == 0
+
+
+def decisive_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
+    """The products of decisive groups, bool (n,)."""
+    return np.array([bool(name) and is_decisive(name) for name in catalogue.column("group")], bool)
+
+
+def learn(store: str, publish: str, judgements: str, run: str) -> Batch:
+    """Learns a model from the indexes in force, without their decisive groups.
+
+    Args:
+        store: The store.
+        publish: URI to publish to as well, or empty.
+        judgements: CSV of judged pairs, or empty.
+        run: Who asks.
+
+    Raises:
+        RunFolderError: No indexes are in force.
+    """
+    lines = Lines(Path(store))
+    source = lines.generation("indexes")
+    content = digest_file(Path(judgements)) if judgements else ""
+    identifier = digest_of("models", source.name, content, DECISIVE)[:16]
+    batch: Batch = {
+        "store": store,
+        "publish": publish,
+        "line": "models",
+        "generation": identifier,
+        "building": str(lines.building(f"models-{identifier}")),
+        "run": run,
+    }
+    building = Path(batch["building"])
+    if published(batch) or building.is_dir():
+        return batch
+    with locked(building):
+        lesson = lines.building(f"lesson-{identifier}")
+        shutil.rmtree(lesson, ignore_errors=True)
+        linked_copy(source, lesson)
+        job = _without_decisive(Job.of(lesson), Path(judgements) if judgements else None)
+        STEPS["encode_images"](job)
+        train(job, building)
+        shutil.rmtree(lesson)
+    return batch
+
+
+def _without_decisive(job: Job, judgements: Path | None) -> Job:
+    """The run as if nobody had ever said anything about the products of decisive groups."""
+    catalogue, hidden = job.catalogue, decisive_rows(job.catalogue)
+    groups = ["" if hide else name for hide, name in zip(hidden, catalogue.column("group"), strict=True)]
+    table = catalogue.table
+    place = table.column_names.index("group")
+    column = pa.array(groups, table.schema.field(place).type)
+    Catalogue(table.set_column(place, table.schema.field(place), column)).save(job.folder.products)
+    record = job.folder.require("ingest")
+    counts = record.counts | {"catalogue": digest_of(record.counts["catalogue"], groups)}
+    _write_record(job, replace(record, counts=counts))
+    pairs = {"judgements": ""}
+    if judgements:
+        kept = job.folder.root / "judgements.csv"
+        _copy_judgements(judgements, kept, {name for name, hide in zip(catalogue.axis, hidden, strict=True) if hide})
+        pairs["judgements"] = str(kept.resolve())
+    learning = {"model": "", "train": True, "spaces": "learned"}
+    return Job.of(job.folder.root).choose({"pairs": pairs, "learn": learning})
+
+
+def _write_record(job: Job, record: StepRecord) -> None:
+    write_json(job.folder.steps / f"{record.name}.json", asdict(record))
+
+
+def _copy_judgements(source: Path, target: Path, hidden: set[str]) -> None:
+    """The judgements about other products than the hidden ones."""
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    named = [rows[0].index(name) for name in ("left_id", "right_id") if name in rows[0]] if rows else []
+    with atomic(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        kept = [row for row in rows if not any(place < len(row) and row[place] in hidden for place in named)]
+        csv.writer(file).writerows(kept)
+
+
+def compare(batch: Batch) -> Counts:
+    """Measures a new model and the one in force on the decisive groups; writes what came out beside the new one.
+
+    Raises:
+        VariantsError: The catalogue has too few decisive groups to tell two models apart.
+    """
+    there = published(batch)
+    if there is None:
+        building, lines = Path(batch["building"]), Lines(Path(batch["store"]))
+        with locked(building):
+            write_json(building / VERDICT, _verdict(lines, building, batch["generation"]))
+    verdict = json.loads(((there or Path(batch["building"])) / VERDICT).read_text("utf-8"))
+    return {name: value for name, value in verdict.items() if name != "interval"}
+
+
+def _verdict(lines: Lines, model: Path, identifier: str) -> dict[str, Any]:
+    serving = lines.in_force("models")
+    new, groups, precision = _decisive_figures(lines, model, identifier)
+    if not len(new):
+        raise VariantsError(
+            "no decisive group has two products in the catalogue", "Let the feed name more groups; a tenth decide"
+        )
+    said = {"recall": float(new.mean()), "average_precision": precision, "queries": len(new)}
+    if serving is None:
+        return said | {"against": "", "beats": True}
+    old, _, before = _decisive_figures(lines, serving, f"{identifier}-before")
+    gain = difference(new, old, groups)
+    ahead = (gain.mean, (precision or 0.0) - (before or 0.0))
+    return said | {
+        "against": serving.name,
+        "recall_before": float(old.mean()),
+        "average_precision_before": before,
+        "gain": gain.mean,
+        "interval": [gain.low, gain.high],
+        # As many variants found and no fewer pairs right, and one of the two better.
+        "beats": bool(min(ahead) >= 0 and max(ahead) > 0),
+    }
+
+
+def _decisive_figures(
+    lines: Lines, model: Path, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.int32], float | None]:
+    """Recall of each product of a decisive group among a model's candidates, its group, and the pairs' precision."""
+    copy = lines.building(f"decisive-{name}")
+    shutil.rmtree(copy, ignore_errors=True)
+    linked_copy(lines.generation("indexes"), copy)
+    merge = {"strategy": "planned"}
+    job = Job.of(copy).choose({"learn": {"model": str(model.resolve())}, "merge": merge, "groups": {"known": "keep"}})
+    for step in _STEPS:
+        STEPS[step](job)
+    truth = _decisive_truth(job)
+    queries = truth.queries()
+    candidates = read_candidates(job.folder.candidates, job.catalogue.axis)
+    values = recall(judged(candidates.take(queries), truth), len(job.catalogue))
+    precision = _average_precision(job, truth) if len(queries) else None
+    shutil.rmtree(copy)
+    return values, truth.groups[queries], precision
+
+
+def _decisive_truth(job: Job) -> Qrels:
+    groups = np.where(decisive_rows(job.catalogue), job.qrels.groups, -1).astype(np.int32)
+    return replace(job.qrels, groups=groups)
+
+
+def _average_precision(job: Job, truth: Qrels) -> float | None:
+    """How well a model's classifier orders the pairs of decisive groups; None where it has none."""
+    from service.steps.learn_pairs import measured
+
+    if job.given_model is None or job.given_model.pairs is None or not job.settings.pairs.classify:
+        return None
+    STEPS["describe_pictures"](job)
+    made = scored(job, candidate_pairs(job), job.given_model.pairs)
+    return float(measured(job, made.table, made.values, truth).pairs.average_precision)
+
+
+def publish(batch: Batch) -> Counts:
+    """Brings a model into force that beats the one that is; else says so and changes nothing."""
+    folder = published(batch) or Path(batch["building"])
+    verdict = json.loads((folder / VERDICT).read_text("utf-8"))
+    if verdict["beats"]:
+        bring_into_force(batch)
+    return {"published": verdict["beats"], "generation": batch["generation"], "against": verdict["against"]}

@@ -1,0 +1,181 @@
+"""The DAGs as Airflow sees them, and one run of each within this process."""
+
+import inspect
+import json
+import subprocess
+import sys
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+
+from service.batches.lines import Lines
+from service.batches.review import APPROVE, Decisions
+from tests.conftest import ROOT
+from tests.dags.conftest import DAGS
+from tests.service.batches.made_up_batches import build, settings_file, suggest, write_feed
+
+NAMES = {"build_indexes", "generate_candidates", "evaluate", "review_gate", "train"}
+HEAVY = {"torch", "pandas", "numpy", "pyarrow", "nmslib", "faiss", "sklearn", "sentence_transformers"}
+
+
+def finished(bag, name, conf, **options):
+    """A run of a DAG within this process, and the outputs of its tasks."""
+    run = bag.dags[name].test(run_conf=conf, **options)
+    return run.state, {ti.task_id: ti for ti in run.get_task_instances()}
+
+
+def output(task):
+    return task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)
+
+
+def test_every_dag_loads_quickly(bag):
+    assert not bag.import_errors
+    assert set(bag.dags) == NAMES
+    # The first file pays for importing Airflow's own parts; a scheduler has them loaded.
+    seconds = sorted((one.duration.total_seconds(), one.file) for one in bag.dagbag_stats)
+    assert all(duration < 0.2 for duration, _ in seconds[:-1]), seconds
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_dag_says_what_an_operator_needs(bag, name):
+    dag = bag.dags[name]
+    assert len(dag.doc_md.split()) > 40
+    assert dag.tags
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert {"store", "publish"} <= set(dag.params)
+    for task in dag.tasks:
+        assert task.owner == "catalogue"
+        assert task.retries >= 2
+        assert task.retry_exponential_backoff
+        assert task.execution_timeout == timedelta(hours=6) or task.response_timeout == timedelta(days=7)
+    assert all(param.description for param in dag.params.values() if hasattr(param, "description"))
+
+
+def test_assets_link_the_chain(bag):
+    def outlets(name):
+        return {asset.name for task in bag.dags[name].tasks for asset in task.outlets}
+
+    def awaited(name):
+        return {one.name for one in bag.dags[name].timetable.asset_condition.objects}
+
+    assert outlets("build_indexes") == awaited("generate_candidates") == {"variant_indexes"}
+    assert outlets("generate_candidates") == awaited("evaluate") == {"variant_candidates"}
+    assert outlets("evaluate") == awaited("review_gate") == {"variant_evaluation"}
+
+
+def test_parsing_loads_nothing_heavy(airflow_installed):
+    code = f"""
+import sys
+import airflow.sdk, airflow.providers.standard.operators.hitl
+before = set(sys.modules)
+import runpy
+from pathlib import Path
+for path in sorted(Path({str(DAGS)!r}).glob("*.py")):
+    runpy.run_path(str(path))
+print(*(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "service" in loaded
+    assert not HEAVY & loaded
+
+
+def test_a_users_mistake_fails_at_once_and_a_server_is_asked_again(bag):
+    from airflow.sdk.definitions.retry_policy import RetryAction
+
+    from candidates.errors import FeedError, FolderBusy, ServerUnreachable
+
+    policy = bag.dags["build_indexes"].get_task("read_feed").retry_policy
+    assert policy.evaluate(FeedError("no feed"), 1, 4).action is RetryAction.FAIL
+    for passing in (ServerUnreachable("gone"), FolderBusy("taken"), ConnectionError("reset")):
+        assert policy.evaluate(passing, 1, 4).action is RetryAction.DEFAULT
+
+
+@pytest.fixture(scope="module")
+def chain(database, tmp_path_factory):
+    """A store after one run of each of the three DAGs of a night."""
+    folder = tmp_path_factory.mktemp("night")
+    feed = write_feed(folder / "2026-01-05.tsv", bad=1)
+    conf = {
+        "feed": feed.replace("2026-01-05", "{date}"),
+        "store": str(folder / "store"),
+        "publish": str(folder / "published"),
+        "settings": settings_file(folder),
+        "shards": 2,
+    }
+    from airflow.sdk import timezone
+
+    made = {"build_indexes": finished(database, "build_indexes", conf, logical_date=timezone.datetime(2026, 1, 5))}
+    where = {"store": conf["store"], "publish": conf["publish"]}
+    made["generate_candidates"] = finished(database, "generate_candidates", {**where, "n": 5, "shards": 2})
+    made["evaluate"] = finished(database, "evaluate", where)
+    return folder, made
+
+
+def test_a_night_publishes_indexes_candidates_and_their_curve(chain):
+    folder, made = chain
+    assert {name: str(state) for name, (state, _) in made.items()} == dict.fromkeys(made, "success")
+    lines = Lines(folder / "published")
+    candidates = pq.read_table(lines.generation("candidates") / "candidates")
+    assert candidates.num_rows > 60
+    assert pq.read_table(lines.generation("evaluations") / "curves.parquet").num_rows > 0
+    assert lines.generation("indexes").name == Lines(folder / "store").generation("indexes").name
+
+
+def test_what_tasks_hand_on_is_paths_and_counts(chain):
+    _, made = chain
+    for _, tasks in made.values():
+        for task in tasks.values():
+            assert len(json.dumps(output(task))) < 3000
+    report = output(made["evaluate"][1]["measure"])["report"]
+    assert report.endswith("report.html")
+
+
+def test_a_bad_param_is_a_users_mistake(bag):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        bag.dags["generate_candidates"].params["budget"] = -1
+
+
+def test_a_feed_that_is_not_there_fails_without_a_second_try(database, tmp_path):
+    conf = {"feed": str(tmp_path / "none.tsv"), "store": str(tmp_path / "store")}
+    state, tasks = finished(database, "build_indexes", conf)
+    assert state == "failed"
+    assert tasks["read_feed"].try_number == 1
+    assert "none.tsv" in json.loads((tmp_path / "store" / "alerts.jsonl").read_text())["error"]
+
+
+def test_without_an_answer_nothing_is_exported(database, chain, tmp_path):
+    folder, _ = chain
+    conf = {"store": str(folder / "store"), "target": str(tmp_path / "groups.tsv")}
+    state, tasks = finished(database, "review_gate", conf, mark_success_pattern="approve")
+    assert state == "success"
+    assert str(tasks["export"].state) == "skipped"
+    assert not (tmp_path / "groups.tsv").exists()
+    generation = Lines(folder / "store").generation("candidates").name
+    kept = Decisions.of(str(folder / "store")).of_run(generation, f"review_gate/{tasks['export'].run_id}")
+    assert kept is not None
+    assert kept.decision != APPROVE
+
+
+def test_dags_hold_no_logic(bag):
+    for name in NAMES:
+        for task in bag.dags[name].tasks:
+            body = inspect.getsource(task.python_callable) if hasattr(task, "python_callable") else ""
+            assert body.count("\n") < 20, task.task_id
+
+
+def test_the_made_up_chain_is_the_dags_own(chain, tmp_path):
+    """The functions called one after the other, as tests of batches do it, publish what the DAGs publish."""
+    folder, _ = chain
+    settings = str(folder / "settings.toml")
+    batch, _ = build(tmp_path / "store", str(folder / "2026-01-05.tsv"), settings)
+    suggest(tmp_path / "store", n=5)
+    lines = Lines(folder / "store")
+    assert lines.generation("indexes").name == batch["generation"]
+    made = pq.read_table(lines.generation("candidates") / "candidates")
+    again = pq.read_table(Lines(tmp_path / "store").generation("candidates") / "candidates")
+    assert made.equals(again)
