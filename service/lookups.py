@@ -29,6 +29,8 @@ from candidates.vectors import Vectors
 from service.job import Job
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from text_retrieval.tfidf import TfidfIndex
 
 _STAMP = "index.json"
@@ -58,6 +60,11 @@ class TextLookup:
     vectors: Vectors
     index: Index
 
+    @property
+    def weights(self) -> NDArray[np.floating]:
+        """What texts are compared by, a row a product."""
+        return self.vectors.values
+
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
         """See `Lookup`."""
         run = self.index.search(self.vectors.take(rows), depth + 1, where)
@@ -76,6 +83,11 @@ class TfidfLookup:
     products: Axis
     select: Callable[[Filter], NDArray[np.bool_]]
 
+    @property
+    def weights(self) -> csr_matrix:
+        """What texts are compared by, a row a product."""
+        return self.index.weights
+
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
         """See `Lookup`."""
         return self.index.neighbours(rows, depth + 1, where).excluding(rows).top(depth)
@@ -89,6 +101,10 @@ class TfidfLookup:
 
     def exact(self) -> None:
         """See `Lookup`."""
+
+
+ByText = TextLookup | TfidfLookup
+"""Looks products up by what is written about them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +136,7 @@ def image_owners(job: Job) -> tuple[Axis, Owners]:
     return Axis.of(table["image_id"]), Owners(job.catalogue.axis, rows)
 
 
-def text_lookup(job: Job) -> Lookup:
+def text_lookup(job: Job) -> ByText:
     """The text look-up of the settings; builds its index where there is none yet."""
     from text_retrieval.product_text import product_texts
 
@@ -180,7 +196,7 @@ def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[n
     return lambda where: job.catalogue.select(where)[owners.rows]
 
 
-def lexical_lookup(job: Job) -> Lookup:
+def lexical_lookup(job: Job) -> ByText:
     """Neighbours by the spelling of product texts, colours left out: the third list of the strategy `fused`.
 
     Up to `TFIDF_UP_TO` products every text meets every other, weight by weight. Beyond that the leading directions

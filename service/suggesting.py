@@ -200,15 +200,18 @@ def encoders_own(job: Job, left: Rows, right: Rows) -> tuple[NDArray[np.float32]
     """Cosines of pictures (the first of each) and of texts, by the encoders' own vectors; NaN where one is missing.
 
     A space that was learned to bring variants together calls a black and a white shirt the same; an encoder's own
-    does not.
+    does not. Texts that are searched by TF-IDF were never encoded.
     """
     axis, owners = image_owners(job)
     pictures = Vectors.open(job.folder.image / "vectors.arrow", axis)
-    texts = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
     place = np.full(len(job.catalogue), -1, np.int64)
     rows, first = np.unique(owners.rows, return_index=True)
     place[rows] = first
-    return _cosines(pictures, place[left], place[right]), _cosines(texts, left.astype(np.int64), right.astype(np.int64))
+    by_picture = _cosines(pictures, place[left], place[right])
+    if job.settings.text.index == "tfidf":
+        return by_picture, np.full(len(left), np.nan, np.float32)
+    texts = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
+    return by_picture, _cosines(texts, left.astype(np.int64), right.astype(np.int64))
 
 
 def _cosines(vectors: Vectors, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import split_groups, with_guesses
 from service.learning.planner import BUDGETS
 from service.learning.spaces import Heads, Shrinkage, learn_heads
-from service.lookups import ImageLookup, Lookup, TextLookup, image_lookup, lexical_lookup, text_lookup
+from service.lookups import ByText, ImageLookup, TextLookup, image_lookup, lexical_lookup, text_lookup
 from service.progress import track
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Lookups:
         every_lexical: Its lists of every product.
     """
 
-    text: Lookup
-    image: Lookup
-    lexical: Lookup | None = None
+    text: ByText
+    image: ImageLookup
+    lexical: ByText | None = None
     every_lexical: Run | None = None
 
 
@@ -251,16 +251,16 @@ class Everyone:
     Attributes:
         lists: The three lists.
         fused: They, fused.
-        text: Vectors of the texts.
-        image: The look-up by picture, with its vectors.
+        text: The look-up by text.
+        image: The look-up by picture.
         lexical: The look-up by letters.
     """
 
     lists: Three
     fused: Candidates
-    text: Vectors
+    text: ByText
     image: ImageLookup
-    lexical: Lookup
+    lexical: ByText
 
     def candidates(self, settings: MergeSettings, hop: FusedSettings, threads: int) -> Candidates:
         """What the settings make of these lists."""
@@ -273,17 +273,15 @@ def everyone(job: Job, lookups: Lookups, depth: int) -> Everyone:
 
     Args:
         job: The run.
-        lookups: Look-ups by vectors.
+        lookups: How products are looked up.
         depth: Length of the fused lists; the lists that are fused are deeper.
     """
-    assert isinstance(lookups.text, TextLookup)
-    assert isinstance(lookups.image, ImageLookup)
     rows, deep = job.catalogue.axis.rows, max(1, min(depth_for(depth), len(job.catalogue) - 1))
     lexical = lookups.lexical or lexical_lookup(job)
     by_letters = lookups.every_lexical or lexical.neighbours(rows, deep)
     lists = Three(lookups.text.neighbours(rows, deep), by_letters, lookups.image.neighbours(rows, deep))
     fused = fuse_lists(lists, job.fused, depth, job.threads)
-    return Everyone(lists, fused, lookups.text.vectors, lookups.image, lexical)
+    return Everyone(lists, fused, lookups.text, lookups.image, lexical)
 
 
 @dataclass(frozen=True, eq=False)
@@ -382,7 +380,7 @@ def _own_lookups(job: Job) -> Lookups:
     return Lookups(text_lookup(job), image_lookup(job), *_letters(job))
 
 
-def _letters(job: Job) -> tuple[Lookup | None, Run | None]:
+def _letters(job: Job) -> tuple[ByText | None, Run | None]:
     """The look-up by letters, and its lists of every product; nothing where nothing is fused."""
     if not job.fuses:
         return None, None

@@ -19,7 +19,7 @@ from service.job import Job
 from service.learning.heads import split_groups
 from service.learning.held_out import FOLDS, Everyone, Lookups, everyone, taught_lookups
 from service.learning.spaces import Ingredients, Shrinkage
-from service.lookups import TextLookup, TfidfLookup, image_lookup, image_owners, lexical_lookup, text_lookup
+from service.lookups import image_lookup, image_owners, lexical_lookup, text_lookup
 from service.progress import track
 from service.steps.project import ingredients
 
@@ -51,15 +51,11 @@ class Base:
 
     def context(self, found: Everyone, before: PairContext | None = None) -> PairContext:
         """What features are computed from; what depends on the catalogue alone is taken over from `before`."""
-        weights = found.lexical.index.weights if isinstance(found.lexical, TfidfLookup) else None
-        if weights is None:
-            assert isinstance(found.lexical, TextLookup)
-            weights = found.lexical.vectors.values
         hub = self.job.fused.hub_weight
         spaces = {
-            "text": Space.of(found.text.values, found.lists.text, hub_weight=hub),
+            "text": Space.of(found.text.weights, found.lists.text, hub_weight=hub),
             "image": Space.of(found.image.vectors.values, found.lists.image, found.image.owners, hub_weight=hub),
-            "lexical": Space.of(weights, found.lists.lexical, hub_weight=hub),
+            "lexical": Space.of(found.lexical.weights, found.lists.lexical, hub_weight=hub),
         }
         if before is not None:
             return before.with_lists(spaces, found.fused)

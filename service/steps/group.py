@@ -43,7 +43,8 @@ def group(job: Job) -> StepRecord:
         if not on:
             folder.groups.unlink(missing_ok=True)
             folder.group_notes.unlink(missing_ok=True)
-            return {"groups": 0, "why": "there are no probabilities to group by"}
+            why = folder.require("learn_pairs").counts.get("why", "nothing was to be learned")
+            return {"groups": 0, "why": f"there are no probabilities to group by: {why}"}
         made, fates = make_groups(job, truth)
         assigned = named(job, made)
         varying = what_varies(job.catalogue, made.groups, mean_lab(job))

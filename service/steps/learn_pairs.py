@@ -37,7 +37,7 @@ def learn_pairs(job: Job) -> StepRecord:
     def work() -> Counts:
         folder.precision.unlink(missing_ok=True)
         if not own:
-            return {"learned": False}
+            return {"learned": False, "why": _why_not(job)}
         truth = job.lessons_and_judgements
         several = np.bincount(truth.groups[truth.groups >= 0]) > 1
         if several.sum() < FEWEST_GROUPS:
@@ -45,6 +45,17 @@ def learn_pairs(job: Job) -> StepRecord:
         return _learned(job, _kept(job), truth)
 
     return Step(folder, "learn_pairs", inputs).run(work)
+
+
+def _why_not(job: Job) -> str:
+    """Why nothing was to be learned, in words."""
+    if not job.settings.pairs.classify:
+        return "nothing is to be classified"
+    if job.settings.learn.model:
+        return "a model was given"
+    if not job.teaches:
+        return "it was told to learn nothing from the feed's groups"
+    return f"the strategy {job.merge.strategy!r} fuses no lists, from which pairs are described"
 
 
 def _made_of(job: Job) -> dict[str, Any]:
@@ -108,8 +119,10 @@ def judged_held_out(job: Job) -> tuple[PairTable, PairTable]:
     """
     counts = job.folder.require("learn_pairs").counts
     if not counts["learned"]:
-        why = counts.get("why", "it was told not to, or to use a given model")
-        raise VariantsError(f"this run learned no classifier: {why}", "Run a feed with more known groups")
+        raise VariantsError(
+            f"this run learned no classifier: {counts.get('why', 'it had nothing to')}",
+            "Run a feed with more known groups",
+        )
     table, path = _kept(job), _judged_path(job)
     if path.is_file():
         return table, PairTable.open(path, job.catalogue.axis)

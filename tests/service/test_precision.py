@@ -206,13 +206,15 @@ def test_a_pair_that_is_no_candidate_has_no_probability(classified):
     assert not said.suggested
 
 
-def test_where_nothing_can_be_learned_pairs_have_a_score_and_no_probability(drawn, tmp_path):
-    job = run(drawn.feed, tmp_path / "out", classifying(learn={"train": False}))
+@pytest.mark.parametrize("index", ["exact", "tfidf"])
+def test_where_nothing_can_be_learned_pairs_have_a_score_and_no_probability(drawn, tmp_path, index):
+    job = run(drawn.feed, tmp_path / "out", classifying(learn={"train": False}, text={"index": index}))
     assert set(pq.read_table(job.folder.pairs).column_names) == {"left_id", "right_id", "score"}
     some = list(read_suggestions(job.folder.suggestions))
     assert some
     assert all(one.probability is None and one.score is not None for one in some)
     assert not job.folder.groups.exists()
+    assert "told to learn nothing" in job.folder.require("group").counts["why"]
     said = explain_pair(job, some[0].left, some[0].right)
     assert said.suggestion == some[0]
     assert said.least is None
