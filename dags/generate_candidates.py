@@ -7,12 +7,13 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from service.schedule import CANDIDATES, DEFAULTS, INDEXES, alert, from_event, run_name, tell, where
+from service.schedule import CANDIDATES, DEFAULTS, INDEXES, alert, follows, from_event, run_name, tell, where
 
 DOCS = """
 ### Finds, for every product, those that may be its variants
 
-It follows `build_indexes` by itself. Trigger it by hand to try something else on the indexes that serve:
+It follows `build_indexes` by itself, and runs at the times of `VARIANTS_CANDIDATES_CRON` where that is set. Trigger
+it by hand to try something else on the indexes that serve:
 
 * *budget*: candidates per product that you can pay for; *strategy*: how they are found (`planned` finds most at the
   budget); *N* and *K* are those of the strategy `hop`. What you leave empty is as the settings say.
@@ -24,7 +25,7 @@ safe.
 
 
 @dag(
-    schedule=[INDEXES],
+    schedule=follows(INDEXES, os.environ.get("VARIANTS_CANDIDATES_CRON", "")),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=20),

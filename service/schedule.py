@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryRule
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryRule
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 log = logging.getLogger("variants")
@@ -49,6 +49,13 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=6),
 }
 """How every task is run."""
+
+
+def follows(asset: Asset, cron: str = "") -> list[Asset] | AssetOrTimeSchedule:
+    """The schedule of a DAG that begins when an asset has an event; also at set times where a cron line is given."""
+    if not cron:
+        return [asset]
+    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[asset])
 
 
 def where(**more: Param) -> dict[str, Param]:

@@ -105,6 +105,10 @@ class Airflow:
         found = self.ask("GET", f"dags/{dag}/dagRuns?order_by=id&limit=100")
         return list(found["dag_runs"])
 
+    def run(self, dag: str, run: str) -> dict[str, Any]:
+        """One run of a DAG."""
+        return dict(self.ask("GET", f"dags/{dag}/dagRuns/{_quoted(run)}"))
+
     def tasks(self, dag: str, run: str) -> dict[str, dict[str, Any]]:
         """The tasks of a run by their ids; of a mapped task the last."""
         found = self.ask("GET", f"dags/{dag}/dagRuns/{_quoted(run)}/taskInstances?limit=1000")

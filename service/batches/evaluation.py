@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from candidates.artifacts import atomic_folder, write_json
+from candidates.artifacts import atomic_folder, digest_file, write_json
 from candidates.errors import VariantsError
 from candidates.pairs import PairTable
 from candidates.qrels import VARIANT, Qrels
@@ -49,18 +49,20 @@ def measure(store: str, publish: str, generation: str, blind: str, run: str) -> 
     """
     lines = Lines(Path(store))
     source = lines.generation("candidates", generation)
-    building = lines.building(f"evaluations-{source.name}")
+    # What was drawn blindly grows while the candidates stay, and then they are measured anew.
+    identifier = f"{source.name}-{digest_file(Path(blind))[:8]}" if blind else source.name
+    building = lines.building(f"evaluations-{identifier}")
     batch: Batch = {
         "store": store,
         "publish": publish,
         "line": "evaluations",
-        "generation": source.name,
+        "generation": identifier,
         "building": str(building),
         "run": run,
     }
     if published(batch):
         return batch
-    copy = lines.building(f"evaluated-{source.name}")
+    copy = lines.building(f"evaluated-{identifier}")
     with locked(building):
         linked_copy(source, copy)
         job = Job.of(copy)

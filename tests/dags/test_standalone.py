@@ -1,8 +1,13 @@
-"""A real Airflow, talked to over REST: one night's chain by itself, a rejection, an approval."""
+"""A real Airflow, talked to over REST: one night's chain with a killed task, a rejection, an approval, a backfill."""
 
 import csv
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,27 +15,26 @@ import pytest
 from candidates.errors import ServerUnreachable
 from eval.curves import from_table
 from service.airflow_node.standalone import standalone
+from service.batches.audit import Limits
 from service.batches.lines import Lines
 from service.batches.review import Decisions
 from service.demo.catalogue import draw_catalogue
+from service.job import Job
+from service.store import Store
 from tests.conftest import ROOT
-from tests.service.batches.made_up_batches import settings_file, write_feed
+from tests.service.batches.made_up_batches import build, contents, settings_file, suggest, write_feed
 
 pytestmark = pytest.mark.timeout(1500)  # it counts for the test that starts Airflow, on a busy machine too
 
 SETTINGS = """
 [text]
-index = "tfidf"
+index = "exact"
 [image]
 model = "phash"
-[learn]
-spaces = "encoded"
-[pairs]
-classify = false
+index = "exact"
 [merge]
-strategy = "hop"
-n = 8
-k = 2
+strategy = "fused"
+n = 15
 [evaluation]
 bootstrap = 20
 [run]
@@ -38,7 +42,7 @@ chunk = 64
 threads = 1
 """
 
-GROUPS = 30
+GROUPS = 40
 
 
 def slice_of_hm(target):
@@ -79,9 +83,35 @@ def night(airflow_installed, feed, tmp_path_factory):
         "VARIANTS_EXPORT": str(folder / "groups.tsv"),
     }
     with standalone(folder / "airflow", **told) as airflow:
-        airflow.trigger("build_indexes", {"shards": 3, "most_refused": 0.2})
+        begun = airflow.trigger("build_indexes", {"shards": 3, "most_refused": 0.2})
+        by_hand = run_by_hand(folder)
+        kill_a_task(airflow, "build_indexes", begun, "encode_texts")
         runs = {name: airflow.wait_for(name) for name in ("build_indexes", "generate_candidates", "evaluate")}
+        assert by_hand.wait() == 0
         yield airflow, runs, folder
+
+
+def run_by_hand(folder):
+    """Somebody at the command line, on the same store at the same time, with another feed."""
+    words = ["run", write_feed(folder / "by-hand.tsv", groups=9), "--store", str(folder / "store")]
+    settings = ["--settings", settings_file(folder / "by-hand")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "service.cli", *words, *settings], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+
+
+def kill_a_task(airflow, dag, run, name):
+    """Kills the process of a task with SIGKILL while it works."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        found = airflow.ask("GET", f"dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances?limit=1000")
+        at_work = [one for one in found["task_instances"] if (one["task_id"], one["state"]) == (name, "running")]
+        if at_work and at_work[0]["pid"]:
+            time.sleep(1)  # it has begun to import what it works with
+            os.kill(at_work[0]["pid"], signal.SIGKILL)
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"{name} never ran")
 
 
 def test_the_chain_follows_by_itself_and_publishes_candidates_and_their_curve(night):
@@ -100,30 +130,71 @@ def test_the_chain_follows_by_itself_and_publishes_candidates_and_their_curve(ni
     assert max(point.recall for point in curve) > 0.3
 
 
-def answer(airflow, run, option):
-    """Waits until the gate is parked, and answers it; what comes too early is lost, so it waits a while."""
-    end = time.monotonic() + 300
-    while airflow.tasks("review_gate", run)["approve"]["state"] not in ("awaiting_input", "deferred"):
-        assert time.monotonic() < end, "the gate was never reached"
-        time.sleep(1)
+def answer(airflow, run, gate, option):
+    """Answers a parked gate, after a while: what comes at once is lost."""
     time.sleep(5)
-    found = airflow.tasks("review_gate", run)["approve"]
-    path = f"dags/review_gate/dagRuns/{run}/taskInstances/approve/{found['map_index']}/hitlDetails"
+    path = f"dags/review_gate/dagRuns/{quote(run, safe='')}/taskInstances/approve/{gate['map_index']}/hitlDetails"
     body = {"chosen_options": [option], "params_input": {"comment": f"said {option}"}}
     airflow.ask("PATCH", path, body)
 
 
-def test_a_rejection_exports_nothing_and_is_kept(night):
-    airflow, _, folder = night
-    run = next(one["dag_run_id"] for one in airflow.runs("review_gate"))  # begun by the evaluation's asset
-    answer(airflow, run, "Reject")
-    assert airflow.wait_for("review_gate")["state"] == "success"
-    assert airflow.tasks("review_gate", run)["export"]["state"] == "skipped"
-    assert not (folder / "groups.tsv").exists()
+def test_a_task_that_was_killed_is_tried_again_and_the_published_bytes_are_the_same(night, tmp_path):
+    airflow, runs, folder = night
+    found = airflow.ask("GET", f"dags/build_indexes/dagRuns/{runs['build_indexes']['dag_run_id']}/taskInstances")
+    tries = {one["try_number"] for one in found["task_instances"] if one["task_id"] == "encode_texts"}
+    assert max(tries) == 2
+    (feed,) = Job.of(Lines(folder / "store").generation("indexes")).feeds
+    build(tmp_path / "calm", str(feed.path), str(folder / "settings.toml"), limits=Limits(refused=0.2))
+    suggest(tmp_path / "calm")
+    for name in ("indexes", "candidates"):
+        expected = contents(Lines(tmp_path / "calm").generation(name))
+        assert contents(Lines(folder / "published").generation(name)) == expected
+        assert len(expected) > 5
+
+
+def test_a_run_at_the_command_line_beside_it_mixes_with_nothing(night):
+    _, _, folder = night
+    store = Store(folder / "store")
+    scheduled = Lines(folder / "published").generation("candidates").name
+    (typed,) = set(store.identifiers()) - {scheduled}
+    sizes = {name: len(Job.of(store.generation(name)).catalogue) for name in (scheduled, typed)}
+    assert sizes[typed] == 27
+    assert sizes[scheduled] > 80
+    ids = pq.read_table(store.generation(typed) / "candidates")["query_id"].to_pylist()
+    assert all(name.startswith("p") and name.endswith(("red", "blue", "green")) for name in ids)
+
+
+def answered(airflow, folder, run, option):
+    """Answers the gate of a run; returns the state of its export, and what was kept in the store.
+
+    Airflow loses an answer that comes before its scheduler has noted that the gate is parked, and asks again.
+    """
+    end, asked = time.monotonic() + 300, 0
+    while (state := airflow.run("review_gate", run)["state"]) not in ("success", "failed"):
+        assert time.monotonic() < end, f"{run} did not end"
+        gate = airflow.tasks("review_gate", run)["approve"]
+        if gate["state"] in ("awaiting_input", "deferred") and gate["try_number"] > asked:
+            asked = gate["try_number"]
+            answer(airflow, run, gate, option)
+        time.sleep(1)
+    assert state == "success"
     generation = Lines(folder / "store").generation("candidates").name
     kept = Decisions.of(str(folder / "store")).of_run(generation, f"review_gate/{run}")
-    assert kept is not None
-    assert (kept.decision, kept.comment) == ("Reject", "said Reject")
+    return airflow.tasks("review_gate", run)["export"]["state"], (kept.decision, kept.comment)
+
+
+def test_a_rejection_exports_nothing_an_approval_the_groups_and_both_are_kept(night):
+    airflow, _, folder = night
+    run = next(one["dag_run_id"] for one in airflow.runs("review_gate"))  # begun by the evaluation's asset
+    assert answered(airflow, folder, run, "Reject") == ("skipped", ("Reject", "said Reject"))
+    assert not (folder / "groups.tsv").exists()
+    where = {"store": str(folder / "store"), "publish": str(folder / "published")}
+    run = airflow.trigger("review_gate", {**where, "target": str(folder / "groups.tsv")})
+    assert answered(airflow, folder, run, "Approve") == ("success", ("Approve", "said Approve"))
+    with (folder / "groups.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) > 50
+    assert all(row["item_group_id"] for row in rows)
 
 
 def persistently(ask, times=30):

@@ -1,5 +1,7 @@
 """A small feed without pictures or models, and whole chains of batches over it."""
 
+import hashlib
+
 from candidates.artifacts import digest_bytes
 from service.batches import evaluation, indexes, suggestions
 from service.batches.audit import Limits, audit
@@ -88,3 +90,12 @@ def evaluate(store, run="run", publish="", margin=0.05, blind=""):
     batch = evaluation.measure(str(store), publish, "", blind, run)
     evaluation.compare(batch, margin)
     return batch, evaluation.publish(batch)
+
+
+def contents(folder):
+    """The digests of a published generation's results: not how long its making took, where, nor what came before."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
+    said_of_making = ("batch.json", "steps/", "manifest.json", "run.json", "report.html", "contents.json", "curves.png")
+    kept = {name: path for name, path in names.items() if not name.startswith(said_of_making)}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()}

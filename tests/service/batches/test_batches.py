@@ -1,5 +1,6 @@
 """Batches, function by function: what comes out, what a second call costs, what a failed audit leaves."""
 
+import csv
 import json
 
 import pyarrow.parquet as pq
@@ -111,7 +112,7 @@ def test_a_cleared_task_of_an_earlier_run_leaves_the_later_generation_in_force(t
     assert line.current.name == first["generation"]
 
 
-def test_choices_change_the_candidates_and_only_new_products_are_shown(tmp_path):
+def test_choices_change_the_candidates(tmp_path):
     settings = settings_file(tmp_path)
     build(tmp_path / "store", write_feed(tmp_path / "feed.tsv", groups=6), settings)
     _, wide = suggest(tmp_path / "store")
@@ -119,6 +120,26 @@ def test_choices_change_the_candidates_and_only_new_products_are_shown(tmp_path)
     assert narrow["candidates"] < wide["candidates"]
     assert narrow["generation"] != wide["generation"]
     assert narrow["to_review"] == 0  # nothing is classified
+
+
+def reviewed(counts):
+    with open(counts["review"], encoding="utf-8", newline="") as file:
+        return [(row["left_id"], row["right_id"]) for row in csv.DictReader(file)]
+
+
+def test_people_are_asked_about_new_products_alone_where_that_is_wished(tmp_path):
+    words = {"classify = false": 'classify = true\n[groups]\nknown = "hide"'}
+    settings, store = settings_file(tmp_path, **words), tmp_path / "store"
+    build(store, write_feed(tmp_path / "one.tsv", groups=6), settings)
+    _, first = suggest(store, only_new=True)  # everything is new
+    assert first["to_review"] == len(reviewed(first)) > 0
+    build(store, write_feed(tmp_path / "two.tsv", groups=8), settings)
+    _, every = suggest(store)
+    _, new = suggest(store, only_new=True)
+    assert 0 < new["to_review"] == len(reviewed(new)) < every["to_review"]
+    assert all({"p6", "p7"} & {left.split("-")[0], right.split("-")[0]} for left, right in reviewed(new))
+    missing = set(reviewed(every)) - set(reviewed(new))
+    assert not any({"p6", "p7"} & {left.split("-")[0], right.split("-")[0]} for left, right in missing)
 
 
 def test_a_drop_in_recall_is_said_loudly_and_the_earlier_evaluation_stays(tmp_path):
@@ -148,6 +169,12 @@ def test_a_blind_sample_is_measured_beside_the_groups(tmp_path):
     batch, _ = evaluate(tmp_path / "store", blind=str(blind))
     summary = json.loads((evaluation.folder_of(batch) / evaluation.SUMMARY).read_text())
     assert summary["blind"] == {"variants": 2, "found": 1, "recall": 0.5}
+    with blind.open("a") as more:  # the sample grew, so the same candidates are measured anew
+        more.write("p2-red,p2-blue,accept\n")
+    again, _ = evaluate(tmp_path / "store", blind=str(blind))
+    assert again["generation"] != batch["generation"]
+    summary = json.loads((evaluation.folder_of(again) / evaluation.SUMMARY).read_text())
+    assert summary["blind"]["variants"] == 3
 
 
 def test_the_audit_is_kept_with_the_generation(chain):

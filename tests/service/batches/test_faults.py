@@ -1,6 +1,5 @@
 """What goes wrong in the night: kills, a shard that never works, somebody at the command line."""
 
-import hashlib
 import json
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from service.job import Job
 from service.pipeline import run_into_store
 from service.store import Store
 from tests.conftest import ROOT
-from tests.service.batches.made_up_batches import build, evaluate, settings_file, suggest, write_feed
+from tests.service.batches.made_up_batches import build, contents, evaluate, settings_file, suggest, write_feed
 
 KILLED = """
 import os, signal, sys
@@ -41,15 +40,6 @@ suggest(Path(store), publish=publish)
 evaluate(Path(store), publish=publish)
 print(written)
 """
-
-
-def contents(folder):
-    """The digests of a published generation's results: not the seconds that its making took, nor where."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    names = {path.relative_to(folder).as_posix(): path for path in paths}
-    said_of_making = ("steps/", "manifest.json", "run.json", "report.html", "contents.json", "curves.png")
-    kept = {name: path for name, path in names.items() if not name.startswith(said_of_making)}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()}
 
 
 def test_killed_in_mid_write_and_retried_it_publishes_the_same_bytes(tmp_path):
