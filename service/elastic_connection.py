@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from candidates.errors import AccessRefused, ServerUnreachable, SettingsError, ToolMissing
+from image_retrieval.elastic.patience import BUSY
 
 if TYPE_CHECKING:
     from elasticsearch import ApiError, Elasticsearch, TransportError
@@ -37,9 +38,7 @@ CA_FILE = "ELASTICSEARCH_CA_FILE"
 CONNECTIONS = 16
 SECONDS = 60.0
 RETRIES = 5
-PATIENCE = 120.0
 
-_BUSY = (429, 502, 503, 504)
 _PORTS = {"http": 80, "https": 443}
 _SECONDS_TO_SAY_HOW_IT_IS = 10.0
 
@@ -74,44 +73,36 @@ class ElasticConnection:
         connection._require_sense()
         return connection
 
-    def client(
-        self, *, connections: int = CONNECTIONS, seconds: float = SECONDS, patience: float = PATIENCE
-    ) -> Elasticsearch:
-        """The official client, which tries again: at another node, and later where the server is busy.
+    def client(self, *, connections: int = CONNECTIONS, seconds: float = SECONDS) -> Elasticsearch:
+        """The official client, which asks another node where one is gone.
+
+        An answer that the server is busy is final: whoever can wait asks by `Window.ask`.
 
         Args:
             connections: The most requests at a time to one node; more wait for their turn.
             seconds: How long one answer may take.
-            patience: Seconds that a call may wait for a server that answers 429 or 503.
         """
         from elasticsearch import Elasticsearch
 
-        from service.elastic_backoff import BackoffTransport
-
         # The client logs every request, and a traceback for each that it repeats; what fails in the end is raised.
         logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-        client = Elasticsearch(
+        return Elasticsearch(
             list(self.urls),
             api_key=self.api_key,
             basic_auth=(self.user, self.password or "") if self.user else None,
             connections_per_node=connections,
             request_timeout=seconds,
             max_retries=RETRIES,
-            retry_on_timeout=True,
-            retry_on_status=_BUSY,
-            transport_class=BackoffTransport,
+            retry_on_status=(),
             **self._trust(),
         )
-        assert isinstance(client.transport, BackoffTransport)
-        client.transport.patience = patience
-        return client
 
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
         """Turns what the client raises about the connection into one line each; other answers pass through.
 
         Raises:
-            ServerUnreachable: No node answers, or none that can be trusted, or all are busy for too long.
+            ServerUnreachable: No node answers, or none that can be trusted, or it is too busy.
             AccessRefused: The server does not accept the key, or does not allow the request.
         """
         from elasticsearch import ApiError, SerializationError, TransportError, UnsupportedProductError
@@ -186,7 +177,7 @@ class ElasticConnection:
 
     def _refused(self, failed: ApiError) -> ServerUnreachable | AccessRefused | None:
         status = failed.meta.status
-        if status in _BUSY:
+        if status in BUSY:
             what = f"Elasticsearch at {self._where()} is too busy or has no master (HTTP {status})"
             return ServerUnreachable(what, "Try again later; nothing that it confirmed is lost")
         if status not in (401, 403):
@@ -231,12 +222,11 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[ElasticConnect
 
 
 def reachable(client: Elasticsearch) -> dict[str, Any]:
-    """Asks for the cluster's health, without the patience of other calls; raises what the client raises.
+    """Asks for the cluster's health once, however busy it is; raises what the client raises.
 
     `client.info()` would be the usual question, but a bare node of `service.elastic_node` has no answer to it.
     """
-    hurried = client.options(request_timeout=_SECONDS_TO_SAY_HOW_IT_IS, retry_on_status=(), retry_on_timeout=False)
-    return dict(hurried.cluster.health(timeout="5s"))
+    return dict(client.options(request_timeout=_SECONDS_TO_SAY_HOW_IT_IS).cluster.health(timeout="5s"))
 
 
 def _addresses(value: str) -> tuple[str, ...]:

@@ -1,17 +1,16 @@
-"""The way to an Elasticsearch: by the environment, with TLS and a key, patient, one line for an error."""
+"""The way to an Elasticsearch: by the environment, with TLS and a key, one line for an error."""
 
 import base64
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from candidates.errors import AccessRefused, ServerUnreachable, SettingsError
 from service.elastic_connection import ElasticConnection, connect, reachable
-from tests.service.elastic_node.proxy import Proxy, every, first, make_certificate, running
+from tests.service.elastic_node.proxy import Proxy, make_certificate, running
 
 ROOT = Path(__file__).parents[2]
 KEY = "c2VjcmV0OmtleQ=="
@@ -152,43 +151,7 @@ except VariantsError as error:
 # A server that is busy
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_asked_again_with_growing_pauses(elasticsearch_url, status):
-    with running(Proxy(elasticsearch_url, refuse=first(4, status))) as proxy:
-        connection = ElasticConnection.from_environment({"ELASTICSEARCH_URL": proxy.url})
-        began = time.monotonic()
-        with connection.client() as client, connection.plain_errors():
-            assert client.cluster.health()["timed_out"] is False
-        # Four waits, each at least half of 0.1, 0.2, 0.4 and 0.8 s.
-        assert time.monotonic() - began >= 0.75
-        assert (proxy.refused, proxy.seen) == (4, 5)
-
-
-def test_what_was_sent_is_sent_again_whole(elasticsearch_url):
-    with running(Proxy(elasticsearch_url, refuse=every(2, within="_bulk"))) as proxy:
-        connection = ElasticConnection.from_environment({"ELASTICSEARCH_URL": proxy.url})
-        with connection.client() as client, connection.plain_errors():
-            for name in range(4):
-                lines = [{"index": {"_index": "busy-test", "_id": str(name)}}, {"name": name}]
-                assert not client.bulk(operations=iter(lines), refresh=True)["errors"]
-            assert client.count(index="busy-test")["count"] == 4
-            client.indices.delete(index="busy-test")
-        assert proxy.refused == 3
-
-
-def test_patience_ends_and_says_so(elasticsearch_url):
-    with running(Proxy(elasticsearch_url, refuse=lambda method, path: 429)) as proxy:
-        connection = ElasticConnection.from_environment({"ELASTICSEARCH_URL": proxy.url})
-        with (
-            connection.client(patience=0.5) as client,
-            pytest.raises(ServerUnreachable, match="too busy"),
-            connection.plain_errors(),
-        ):
-            client.cluster.health()
-        assert 2 <= proxy.seen <= 6
-
-
-def test_connecting_has_little_patience(elasticsearch_url):
+def test_connecting_to_a_busy_server_asks_once_and_says_so(elasticsearch_url):
     with running(Proxy(elasticsearch_url, refuse=lambda method, path: 503)) as proxy:
         assert "too busy or has no master (HTTP 503)" in told(ServerUnreachable, {"ELASTICSEARCH_URL": proxy.url})
         assert proxy.seen == 1

@@ -52,19 +52,6 @@ def first(count, status=429, within=""):
     return refuse
 
 
-def every(turn, status=429, within=""):
-    """Refuses every request whose number among those that hold `within` is a multiple of `turn`."""
-    passed = [0]
-
-    def refuse(_method, path):
-        if within not in path:
-            return None
-        passed[0] += 1
-        return None if passed[0] % turn else status
-
-    return refuse
-
-
 @contextmanager
 def running(proxy, certificate=None):
     """Runs a proxy on a free port of loopback; with TLS where a certificate (file and key file) is given."""
