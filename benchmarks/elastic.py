@@ -56,7 +56,7 @@ from image_retrieval.elastic.mapping import Layout, Search
 from image_retrieval.elastic.nearest import CodeSearch, Effort, Hits
 from image_retrieval.elastic.search import ElasticIndex, _stacked
 from image_retrieval.elastic.slices import Window
-from image_retrieval.hamming import HammingIndex, _best
+from image_retrieval.hamming import HammingIndex, best_first
 from image_retrieval.rotations import Rotations
 from service.elastic_connection import ElasticConnection
 
@@ -247,8 +247,8 @@ class MultiSearch:
         found = (index._known(hits, admitted) for hits in self._hits(bodies))
         everyone = np.arange(len(queries))
         rows, _ = _stacked(found, everyone, len(queries), SHORTLIST, index.planes.bits)
-        assert index._cosines is not None
-        best, scores = _best(rows, index._cosines._cosines(queries, rows), min(k, SHORTLIST))
+        assert index._embedded is not None
+        best, scores = best_first(rows, index._embedded.cosines(queries, rows), min(k, SHORTLIST))
         return Run.from_matrix("msearch", vectors.axis, index.items, best, scores)
 
     def _hits(self, bodies: Sequence[Mapping[str, Any]]) -> Iterator[Hits]:

@@ -127,15 +127,25 @@ class HammingIndex:
             queries = normalised(vectors.values[tile])
             found = rows[_nearest_codes(self.planes.codes(queries), codes, cells, depth)]
             found[~queries.any(axis=1)] = -1
-            best[tile], scores[tile] = _best(found, self._cosines(queries, found), length)
+            best[tile], scores[tile] = best_first(found, self.cosines(queries, found), length)
         return Run.from_matrix("hamming", vectors.axis, self.items, best, scores)
 
     @cached_property
     def _unit(self) -> NDArray[np.float32] | None:
         return self.vectors.unit() if self.vectors.values.size <= _WHOLE else None
 
-    def _cosines(self, queries: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Cosine of each query with the items of its list, float32 (q, s); −∞ for row −1."""
+    def cosines(self, queries: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosine of each query with the items of its own list; −∞ for row −1.
+
+        Equal pairs have equal cosines to the last bit, in whatever list and place they stand.
+
+        Args:
+            queries: float32 (q, d), each of length one or zero.
+            rows: int32 (q, s): rows of items, −1 where a list ends.
+
+        Returns:
+            float32 (q, s).
+        """
         import faiss
 
         block, places = self._unit, np.maximum(rows, 0).astype(np.int64)
@@ -226,12 +236,20 @@ def _nearest_codes(queries: NDArray[np.uint8], codes: NDArray[np.uint8], cells: 
     return found
 
 
-def _best(
+def best_first(
     rows: NDArray[np.int32], scores: NDArray[np.float32], length: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The first `length` of each list by falling score, equal scores by row; a score of −∞ comes last, with row −1.
 
     Score and row make one integer, which sorts many times faster than two keys.
+
+    Args:
+        rows: int32 (q, s): rows of items.
+        scores: float32 (q, s): their scores.
+        length: How many to keep of each list, at most s.
+
+    Returns:
+        Rows and scores, each (q, length).
     """
     bits = (scores + np.float32(0)).view(np.uint32)  # Adding zero turns −0 into 0.
     # Floats as integers in falling order: all bits but the sign flip where positive, none where negative.

@@ -20,7 +20,7 @@ from image_retrieval.elastic.documents import keys_of
 from image_retrieval.elastic.filters import Clause, clauses_of
 from image_retrieval.elastic.nearest import USUAL, CodeSearch, Effort, Hits
 from image_retrieval.elastic.slices import Window
-from image_retrieval.hamming import HammingIndex, _best
+from image_retrieval.hamming import HammingIndex, best_first
 from image_retrieval.lsh import Hyperplanes
 
 _TILE = 2**22
@@ -107,8 +107,8 @@ class ElasticIndex:
                 codes = self.planes.codes(queries[there])
                 found = pool.map(lambda code: self._rows(code, depth, clauses, admitted), codes)
                 rows, similar = _stacked(found, there, len(queries), depth, self.planes.bits)
-                if self._cosines is not None:
-                    best[tile], scores[tile] = _best(rows, self._cosines._cosines(queries, rows), length)
+                if self._embedded is not None:
+                    best[tile], scores[tile] = best_first(rows, self._embedded.cosines(queries, rows), length)
                 else:
                     best[tile], scores[tile] = rows[:, :length], similar[:, :length]
         return Run.from_matrix("elasticsearch", vectors.axis, self.items, best, scores)
@@ -128,7 +128,7 @@ class ElasticIndex:
         return CodeSearch(self.window, self.effort)
 
     @cached_property
-    def _cosines(self) -> HammingIndex | None:
+    def _embedded(self) -> HammingIndex | None:
         # The embedded index's own arithmetic, so that both give the same pair the same score to the last bit.
         if self.vectors is None:
             return None

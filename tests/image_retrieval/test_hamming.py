@@ -10,7 +10,7 @@ from candidates.exact import ExactIndex
 from candidates.filters import Filter
 from candidates.run import same_lists
 from candidates.vectors import Vectors
-from image_retrieval.hamming import HammingIndex, _best
+from image_retrieval.hamming import HammingIndex, best_first
 from tests.index_contract import IndexContract, clustered, cosines, made, recall, rows_of
 
 
@@ -230,6 +230,6 @@ def test_the_order_is_that_of_two_keys(values, length, random):
     scores = np.array(values, np.float32)
     rows[np.isneginf(scores)] = -1
     order = np.lexsort((rows.astype(np.uint32), -scores))[:length]
-    best, best_scores = _best(rows[None], scores[None], length)
+    best, best_scores = best_first(rows[None], scores[None], length)
     assert best[0].tolist() == rows[order].tolist()
     assert best_scores[0].tolist() == scores[order].tolist()
