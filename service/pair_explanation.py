@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 
 import numpy as np
 
 from candidates.pairs import PairTable
-from candidates.spreadsheet import unguarded_id
 from candidates.suggestion import Suggestion, read_suggestions
+from service.groups_file import read_groups
 from service.job import Job
 from service.steps.classify import candidate_pairs, scored
 from service.suggesting import Teller
@@ -72,5 +71,4 @@ def _groups(job: Job) -> dict[str, str]:
     """Id of a product → id of its group."""
     if not job.folder.groups.is_file():
         return {}
-    with job.folder.groups.open(encoding="utf-8", newline="") as file:
-        return {unguarded_id(row["id"]): row["item_group_id"] for row in csv.DictReader(file)}
+    return {one.product: one.group for one in read_groups(job.folder.groups)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidates.pairs import PairTable
-from candidates.spreadsheet import unguarded_id
 from candidates.suggestion import Suggestion, read_suggestions
 from eval.report import model
+from service.groups_file import Member, read_groups
 from service.job import Job
 from service.learning.precision import Precision
 
@@ -52,17 +51,16 @@ def _pair(job: Job, one: Suggestion, show: Show) -> model.ShownSuggestion:
     return model.ShownSuggestion(left, right, one.probability, one.relation, one.sentence)
 
 
-def _members(job: Job) -> list[list[dict[str, str]]]:
-    """The rows of `groups.csv`, group by group."""
-    with job.folder.groups.open(encoding="utf-8", newline="") as file:
-        return [list(members) for _, members in groupby(csv.DictReader(file), lambda row: row["item_group_id"])]
+def _members(job: Job) -> list[list[Member]]:
+    """The products of groups, group by group."""
+    return [list(members) for _, members in groupby(read_groups(job.folder.groups), lambda one: one.group)]
 
 
-def _rows(job: Job, members: list[dict[str, str]]) -> NDArray[np.int64]:
-    return np.array([job.catalogue.axis.row_of(unguarded_id(one["id"])) for one in members])
+def _rows(job: Job, members: list[Member]) -> NDArray[np.int64]:
+    return np.array([job.catalogue.axis.row_of(one.product) for one in members])
 
 
-def _known(job: Job, every: list[list[dict[str, str]]]) -> int:
+def _known(job: Job, every: list[list[Member]]) -> int:
     """Groups of which known groups, where they may be looked at, join two products already."""
     groups = job.kept.groups
     return sum(
@@ -71,7 +69,7 @@ def _known(job: Job, every: list[list[dict[str, str]]]) -> int:
     )
 
 
-def _groups(job: Job, every: list[list[dict[str, str]]], show: Show) -> Iterator[model.ShownGroup]:
+def _groups(job: Job, every: list[list[Member]], show: Show) -> Iterator[model.ShownGroup]:
     """A seeded draw of groups of three or more, or of any where there are no such."""
     several = [one for one in every if len(one) > 2] or every
     chosen = np.random.default_rng(job.settings.run.seed).permutation(len(several))[:_GROUPS]
@@ -84,7 +82,7 @@ def _groups(job: Job, every: list[list[dict[str, str]]], show: Show) -> Iterator
         strength = np.where(place >= 0, pairs.columns["probability"][place], 0.0).mean()
         shown = tuple(show(int(row)) for row in where[:_MEMBERS])
         first = members[0]
-        yield model.ShownGroup(first["item_group_id"], first["varies"], float(strength), len(members), shown)
+        yield model.ShownGroup(first.group, first.varies, float(strength), len(members), shown)
 
 
 def _figures(job: Job) -> Iterator[tuple[str, float]]:

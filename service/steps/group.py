@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,12 @@ import numpy as np
 from candidates.artifacts import atomic, digest_of
 from candidates.pairs import PairTable
 from candidates.qrels import Qrels
-from candidates.schema import GROUPS
-from candidates.spreadsheet import guarded_id
 from candidates.suggestion import harmless
 from fusion.groups.known import KnownGroups, group_products
 from fusion.groups.linkage import Grouping
 from fusion.groups.varying import Varying, sentence, what_varies
 from service.group_ids import Assignment, GroupIds
+from service.groups_file import Member, write_groups
 from service.job import Job
 from service.run_folder import Counts, Step, StepRecord
 from service.suggesting import mean_lab
@@ -48,7 +48,7 @@ def group(job: Job) -> StepRecord:
         made, fates = make_groups(job, truth)
         assigned = named(job, made)
         varying = what_varies(job.catalogue, made.groups, mean_lab(job))
-        write_groups(job, made, assigned, varying)
+        write_groups(folder.groups, members(job, made, assigned, varying))
         write_notes(job, made, fates, assigned)
         return _counts(made, fates, assigned)
 
@@ -73,18 +73,16 @@ def named(job: Job, made: Grouping) -> Assignment:
     )
 
 
-def write_groups(job: Job, made: Grouping, assigned: Assignment, varying: dict[int, tuple[Varying, ...]]) -> None:
-    """Writes `groups.csv`, atomically: the products of groups, group by group."""
+def members(
+    job: Job, made: Grouping, assigned: Assignment, varying: dict[int, tuple[Varying, ...]]
+) -> Iterator[Member]:
+    """The products of groups, group by group."""
     axis = job.catalogue.axis
     rows = np.flatnonzero(made.groups >= 0)
     rows = rows[np.argsort(made.groups[rows], kind="stable")]
-    with atomic(job.folder.groups) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(GROUPS)
-        for row in rows.tolist():
-            number = int(made.groups[row])
-            told = harmless(sentence(varying.get(number, ())))
-            writer.writerow((guarded_id(axis[row]), assigned.ids[number], told))
+    for row in rows.tolist():
+        number = int(made.groups[row])
+        yield Member(axis[row], assigned.ids[number], sentence(varying.get(number, ())))
 
 
 def write_notes(job: Job, made: Grouping, fates: KnownGroups, assigned: Assignment) -> None:
