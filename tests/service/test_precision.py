@@ -21,6 +21,7 @@ from service.learning.precision import Precision
 from service.learning.train import train
 from service.pair_explanation import explain_pair
 from service.pipeline import run
+from tests.service.conftest import regrouped, shuffled
 
 
 def classifying(**sections):
@@ -137,23 +138,10 @@ def test_judgements_that_are_none_are_one_clear_line(classified, tmp_path, conte
         read_judgements(path, classified.judged)
 
 
-def with_groups_permuted(feed, folder):
-    """A copy of a drawn catalogue whose groups are drawn anew."""
-    shutil.copytree(feed.parent, folder)
-    header, *rows = feed.read_text("utf-8").splitlines()
-    column = header.split("\t").index("item_group_id")
-    cells = [row.split("\t") for row in rows]
-    groups = np.random.default_rng(5).permutation([row[column] for row in cells]).tolist()
-    for row, group in zip(cells, groups, strict=True):
-        row[column] = group
-    (folder / feed.name).write_text("\n".join([header, *map("\t".join, cells)]) + "\n", "utf-8")
-    return folder / feed.name
-
-
 def test_hidden_groups_touch_nothing_that_is_handed_on(many, model, tmp_path):
     """The groups of the catalogue that a model is used on: permuted, they change the measure and nothing else."""
     made = []
-    for name, feed in (("true", many.feed), ("permuted", with_groups_permuted(many.feed, tmp_path / "permuted"))):
+    for name, feed in (("true", many.feed), ("permuted", regrouped(many.feed, tmp_path / "permuted", shuffled))):
         settings = classifying(learn={"model": str(model), "train": False}, merge={"strategy": "planned", "budget": 15})
         made.append(run(feed, tmp_path / f"out-{name}", settings))
     true, permuted = (job.folder for job in made)

@@ -16,6 +16,7 @@ from service.learning.in_words import taught_in_words
 from service.learning.planner import Plan
 from service.pipeline import run
 from service.steps.retrieve import neighbours_run
+from tests.service.conftest import regrouped, shuffled
 
 
 def learning(**sections):
@@ -29,23 +30,6 @@ def learning(**sections):
 def learned(drawn, tmp_path_factory):
     """A run that learned from the drawn catalogue; read it, never write to it."""
     return run(drawn.feed, tmp_path_factory.mktemp("learned") / "out", learning(merge={"budget": 20}))
-
-
-def regrouped(drawn, folder, groups_of):
-    """A copy of the drawn catalogue with other groups: `groups_of` makes the new column of the old one."""
-    shutil.copytree(drawn.feed.parent, folder)
-    header, *rows = drawn.feed.read_text("utf-8").splitlines()
-    column = header.split("\t").index("item_group_id")
-    cells = [row.split("\t") for row in rows]
-    for row, group in zip(cells, groups_of([row[column] for row in cells]), strict=True):
-        row[column] = group
-    feed = folder / drawn.feed.name
-    feed.write_text("\n".join([header, *("\t".join(row) for row in cells)]) + "\n", "utf-8")
-    return feed
-
-
-def shuffled(groups):
-    return np.random.default_rng(5).permutation(groups).tolist()
 
 
 def recall_at(lists, job, k=10):
@@ -115,7 +99,7 @@ def test_no_query_is_measured_in_a_space_that_saw_its_group(learned, monkeypatch
 
 
 def test_shuffled_groups_give_chance(drawn, learned, tmp_path):
-    feed = regrouped(drawn, tmp_path / "feed", shuffled)
+    feed = regrouped(drawn.feed, tmp_path / "feed", shuffled)
     shutil.copytree(learned.folder.root, tmp_path / "out")
     job = run(feed, tmp_path / "out", learning(merge={"budget": 20}))
     chance = 10 / (len(job.catalogue) - 1)
@@ -127,7 +111,7 @@ def test_shuffled_groups_give_chance(drawn, learned, tmp_path):
 
 
 def test_untaught_the_groups_change_nothing_but_the_evaluation(drawn, learned, tmp_path):
-    feed = regrouped(drawn, tmp_path / "feed", shuffled)
+    feed = regrouped(drawn.feed, tmp_path / "feed", shuffled)
     settings = learning(learn={"train": False}, merge={"budget": 20})
     one, two = run(drawn.feed, tmp_path / "one", settings), run(feed, tmp_path / "two", settings)
     assert one.model.version == two.model.version != learned.model.version
@@ -147,7 +131,7 @@ def test_few_groups_or_none_are_enough(drawn, tmp_path, kept):
         names = list(dict.fromkeys(filter(None, groups)))[:kept]
         return [group if group in names else "" for group in groups]
 
-    job = run(regrouped(drawn, tmp_path / "feed", few), tmp_path / "out", learning(merge={"budget": 10}))
+    job = run(regrouped(drawn.feed, tmp_path / "feed", few), tmp_path / "out", learning(merge={"budget": 10}))
     assert job.folder.require("expand").counts["candidates"] > 0
     assert (job.folder.root / "report.html").stat().st_size > 0
     said = " ".join(taught_in_words(job, {"folds": 0}))
@@ -155,7 +139,7 @@ def test_few_groups_or_none_are_enough(drawn, tmp_path, kept):
 
 
 def test_a_catalogue_without_pictures_learns_from_its_texts(drawn, tmp_path):
-    feed = regrouped(drawn, tmp_path / "feed", list)
+    feed = regrouped(drawn.feed, tmp_path / "feed", list)
     header, *rows = feed.read_text("utf-8").splitlines()
     columns = [place for place, name in enumerate(header.split("\t")) if "image_link" in name]
     cells = [row.split("\t") for row in rows]
