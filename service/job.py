@@ -123,9 +123,8 @@ class Job:
     @cached_property
     def kept(self) -> Qrels:
         """What suggestions and groups may look at: the feed's groups, unless they are hidden, and the judgements."""
-        judged, hidden = self.judged, self.settings.groups.known == "hide" or not self.settings.learn.train
-        known = self._nothing if hidden else self.qrels
-        return replace(known, keys=judged.keys, values=judged.values, sources=judged.sources)
+        hidden = self.settings.groups.known == "hide" or not self.settings.learn.train
+        return self._with_judgements(self._nothing if hidden else self.qrels)
 
     @property
     def _nothing(self) -> Qrels:
@@ -135,8 +134,10 @@ class Job:
     @cached_property
     def lessons_and_judgements(self) -> Qrels:
         """What a classifier may be taught: the groups that may be learned from, and judgements, which come before."""
-        judged = self.judged
-        return replace(self.lessons, keys=judged.keys, values=judged.values, sources=judged.sources)
+        return self._with_judgements(self.lessons)
+
+    def _with_judgements(self, known: Qrels) -> Qrels:
+        return replace(known, keys=self.judged.keys, values=self.judged.values, sources=self.judged.sources)
 
     @cached_property
     def pair_model(self) -> PairModel | None:

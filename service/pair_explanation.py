@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from candidates.pairs import PairTable
 from candidates.suggestion import Suggestion, read_suggestions
@@ -58,7 +59,7 @@ def explain_pair(job: Job, one: str, other: str) -> PairExplanation | None:
     )
 
 
-def _told(job: Job, one: np.ndarray, other: np.ndarray) -> Suggestion | None:
+def _told(job: Job, one: NDArray[np.int64], other: NDArray[np.int64]) -> Suggestion | None:
     pairs = candidate_pairs(job)
     if pairs.find(one, other)[0] < 0:
         return None
