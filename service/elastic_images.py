@@ -13,10 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from candidates import schema
 from candidates.artifacts import digest_of, write_json
 from candidates.errors import RunFolderError
 from candidates.filters import Filter
@@ -41,7 +39,7 @@ from image_retrieval.rolling import Rolling
 from image_retrieval.rotations import CODES
 from service.elastic_connection import ElasticConnection, connect
 from service.job import Job
-from service.lookups import ImageLookup, image_owners, image_vectors, selecting_pictures, vectors_key
+from service.lookups import ImageLookup, image_vectors, selecting_pictures, vectors_key
 from service.progress import counted
 
 
@@ -104,7 +102,7 @@ class ElasticImages:
 
     def lookup(self) -> ImageLookup:
         """The look-up by picture on the cluster; raises `RunFolderError` where the pictures were never loaded."""
-        _, owners = image_owners(self.job)
+        owners = self.job.pictures.owners
         settings = self.job.settings.elasticsearch
         with self._plainly():
             index = ElasticIndex.open(
@@ -159,8 +157,8 @@ class ElasticImages:
 
     def documents(self) -> Iterable[Document | Refusal]:
         """What the cluster should hold, streamed."""
-        axis, owners = image_owners(self.job)
-        images = images_of(axis, self._coded, self.job.catalogue, owners.rows, self._positions, today())
+        pictures, catalogue = self.job.pictures, self.job.catalogue
+        images = images_of(pictures.axis, self._coded, catalogue, pictures.owners.rows, pictures.positions, today())
         return documents_of(images, self.window.layout)
 
     @property
@@ -173,12 +171,6 @@ class ElasticImages:
     @cached_property
     def _coded(self) -> Coded:
         return coded(self.vectors, self.planes)
-
-    @cached_property
-    def _positions(self) -> NDArray[np.int32]:
-        table = schema.require(pq.read_table(self.job.folder.images), schema.IMAGES, str(self.job.folder.images))
-        positions: NDArray[np.int32] = table["position"].to_numpy().astype(np.int32)
-        return positions
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:

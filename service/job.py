@@ -21,6 +21,7 @@ from candidates.qrels import Qrels
 from candidates.settings import FusedSettings, MergeSettings, Settings
 from service.picture_files import PicturePlaces, read_fetched
 from service.run_folder import FORMAT, RunFolder
+from service.usable_pictures import UsablePictures
 
 if TYPE_CHECKING:
     from fusion.pairs.classifier import PairModel
@@ -88,6 +89,11 @@ class Job:
     def catalogue(self) -> Catalogue:
         """The accepted products."""
         return Catalogue.open(self.folder.products)
+
+    @cached_property
+    def pictures(self) -> UsablePictures:
+        """The pictures that can be used, as the step `encode_images` wrote them."""
+        return UsablePictures.open(self.folder.images, self.catalogue.axis)
 
     @cached_property
     def qrels(self) -> Qrels:

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from candidates import schema
 from candidates.artifacts import digest_of
 from candidates.axis import Axis
 from candidates.collapse import Owners, search_products
@@ -131,9 +129,7 @@ class ImageLookup:
 
 def image_owners(job: Job) -> tuple[Axis, Owners]:
     """The axis of usable pictures, and which product each belongs to."""
-    table = schema.require(pq.read_table(job.folder.images), schema.IMAGES, str(job.folder.images))
-    rows = table["product_row"].to_numpy().astype(np.int32)
-    return Axis.of(table["image_id"]), Owners(job.catalogue.axis, rows)
+    return job.pictures.axis, job.pictures.owners
 
 
 def text_lookup(job: Job) -> ByText:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from candidates.vectors import Vectors
 from service.job import Job
-from service.lookups import image_owners
 from service.run_folder import Counts, Step, StepRecord
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def project(job: Job) -> StepRecord:
         if model is None:
             return {"model": ""}
         model.text.apply(joint_text(job, model.lexicon)).save(targets[0])
-        axis, _ = image_owners(job)
-        model.image.apply(Vectors.open(folder.image / "vectors.arrow", axis)).save(targets[1])
+        model.image.apply(Vectors.open(folder.image / "vectors.arrow", job.pictures.axis)).save(targets[1])
         return {"model": model.version, "learned": model.about.get("learned", {})}
 
     return Step(folder, "project", inputs, targets if model else ()).run(work)
@@ -54,9 +52,8 @@ def ingredients(job: Job) -> Ingredients:
     from service.learning.spaces import Ingredients
 
     lexicon = fitted_lexicon(job)
-    axis, owners = image_owners(job)
-    image = Vectors.open(job.folder.image / "vectors.arrow", axis)
-    return Ingredients(joint_text(job, lexicon), image, owners, lexicon)
+    image = Vectors.open(job.folder.image / "vectors.arrow", job.pictures.axis)
+    return Ingredients(joint_text(job, lexicon), image, job.pictures.owners, lexicon)
 
 
 def fitted_lexicon(job: Job) -> Lexicon:
