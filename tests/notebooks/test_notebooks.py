@@ -28,6 +28,24 @@ GROUPS = 50
 MORE_GROUPS = 80
 """Groups where a classifier is learned, which takes 30 of two or more; a fifth of them is set aside for measuring."""
 
+FEW_CANDIDATES = """
+[feed]
+groups_are_global = true
+[text]
+index = "exact"
+[image]
+model = "hog"
+index = "exact"
+[merge]
+strategy = "fused"
+n = 15
+[evaluation]
+bootstrap = 50
+text_depths = [5, 20]
+hops = [0, 1]
+"""
+"""Settings of notebooks 3 and 4: a quick run, since they are about what comes after the candidates."""
+
 MEASURED = "gradients,hog,hog-crop,mask,phash,MobileNetV2 emb1280,MobileNetV2 grid7"
 LONGEST_CELL, LARGEST_FILE = 15, 32_768
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|tmp|work|mnt|opt|Users|var)/|[A-Z]:\\\\")
@@ -117,14 +135,22 @@ def fingerprints(out):
 
 
 @pytest.fixture(scope="module")
-def learned(out):
-    return executed(LEARNED, out, SLICE=str(MORE_GROUPS), IMAGE_MODEL="hog")
+def quick(out):
+    """What notebooks 3 and 4 are told beside where to work."""
+    settings = out / "few-candidates.toml"
+    settings.write_text(FEW_CANDIDATES, "utf-8")
+    return {"SLICE": str(MORE_GROUPS), "SETTINGS": str(settings)}
 
 
 @pytest.fixture(scope="module")
-def thresholds(learned, out):
+def learned(out, quick):
+    return executed(LEARNED, out, **quick)
+
+
+@pytest.fixture(scope="module")
+def thresholds(learned, out, quick):
     """After `learned`, whose run it goes on with."""
-    return executed(THRESHOLDS, out, SLICE=str(MORE_GROUPS), IMAGE_MODEL="hog")
+    return executed(THRESHOLDS, out, **quick)
 
 
 def shown(notebook, kind):
