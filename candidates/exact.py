@@ -77,9 +77,11 @@ def _tiles(
     depth = min(k, len(items))
     height = max(1, _TILE // max(1, len(items)))
     transposed = torch.from_numpy(items).T
+    # One block for all tiles: allocated anew for each, between the small lists that stay, they leave the heap in holes.
+    block = torch.empty((min(height, len(queries)), len(items)))
     for start in range(0, len(queries) if depth else 0, height):
         tile = queries[start : start + height]
-        product = torch.from_numpy(tile) @ transposed
+        product = torch.mm(torch.from_numpy(tile), transposed, out=block[: len(tile)])
         best = torch.topk(product, depth, dim=1)
         rows, scores = _ordered(best.indices.numpy(), best.values.numpy(), product.numpy())
         yield np.where(tile.any(axis=1, keepdims=True), rows, -1), scores
