@@ -60,7 +60,8 @@ airflow: .venv/ready
 
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
-		--extra dev --extra airflow --extra elasticsearch --extra notebooks pyproject.toml --output-file requirements.lock
+		--extra dev --extra airflow --extra elasticsearch --extra notebooks --extra training \
+		pyproject.toml --output-file requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

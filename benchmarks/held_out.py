@@ -59,7 +59,7 @@ MAIN = "fused hop"
 """The list that is compared and has floors: the strategy `fused`."""
 
 NO_WEIGHTS = "gradients"
-"""The image model where none is named: it needs no file of weights."""
+"""The image model where none is named: it needs no weights at all."""
 
 
 @dataclass(frozen=True)

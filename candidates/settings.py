@@ -68,8 +68,8 @@ class ImageSettings(_Section):
     """How pictures become neighbours."""
 
     model: str = Field(
-        "gradients",
-        description="`gradients`, `hog`, `hog-crop`, `mask`, `phash`, `onnx:FILE#OUTPUT[@7x7]`, "
+        "own",
+        description="`own`, `own:FOLDER`, `gradients`, `hog`, `hog-crop`, `mask`, `phash`, `onnx:FILE#OUTPUT[@7x7]`, "
         "`torchvision:NAME[#LAYER[@7x7]]`",
     )
     weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")

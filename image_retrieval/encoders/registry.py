@@ -16,6 +16,7 @@ from image_retrieval.encoders.grid import split_grid
 from image_retrieval.encoders.hog import HogCropEncoder, HogEncoder
 from image_retrieval.encoders.mask import MaskEncoder
 from image_retrieval.encoders.onnx import OnnxEncoder
+from image_retrieval.encoders.own import own_encoder
 from image_retrieval.encoders.phash import PhashEncoder
 from image_retrieval.encoders.torchvision import ARCHITECTURES, TorchvisionEncoder
 
@@ -64,6 +65,10 @@ def _onnx(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
     return OnnxEncoder.open(Path(file), output, threads)
 
 
+def _own(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
+    return own_encoder(rest, threads)
+
+
 def _torchvision(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
     name, _, layer = split_grid(rest)[0].partition("#")
     if name not in ARCHITECTURES:
@@ -83,11 +88,12 @@ _BARE: dict[str, Callable[[int], ImageEncoder]] = {
 
 _MAKERS: dict[str, Maker] = {
     **{name: _bare(name, kind) for name, kind in _BARE.items()},
+    "own": _own,
     "onnx": _onnx,
     "torchvision": _torchvision,
 }
 
 _FORMS = (
-    f"{', '.join(_BARE)}, onnx:FILE#OUTPUT, torchvision:NAME; OUTPUT@7x7 and NAME#LAYER@7x7 average a layer to a grid "
-    f"(NAME: {', '.join(ARCHITECTURES)})"
+    f"own, own:FOLDER, {', '.join(_BARE)}, onnx:FILE#OUTPUT, torchvision:NAME; OUTPUT@7x7 and NAME#LAYER@7x7 average "
+    f"a layer to a grid (NAME: {', '.join(ARCHITECTURES)})"
 )

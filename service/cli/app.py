@@ -33,7 +33,10 @@ Feeds = Annotated[
         help="Product feeds, each FEED or SELLER=FEED; docs/feeds.md lists the formats.",
     ),
 ]
-IMAGE_MODELS = "gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT[@7x7] or torchvision:NAME[#LAYER[@7x7]]."
+IMAGE_MODELS = (
+    "own (the default), own:FOLDER, gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT[@7x7] or "
+    "torchvision:NAME[#LAYER[@7x7]]."
+)
 Format = Annotated[str | None, typer.Option("--format", help="The feed's format; recognised where not named.")]
 SellerColumn = Annotated[str | None, typer.Option(help="Column that names the seller.")]
 StoreView = Annotated[str | None, typer.Option(help="Magento: the store view whose texts are used.")]
@@ -190,6 +193,33 @@ def train(
     show_figures(console, figures)
     show_precision(console, job)
     console.print(f"model: {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("train-encoder")
+def train_encoder(
+    feed: Feeds,
+    out: Annotated[Path, typer.Option(help="Folder for the weights.")] = Path("own-encoder"),
+    teacher: Annotated[Path | None, typer.Option(help="ONNX network with `grid7` to learn from, not our own.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="How often every view of every picture is seen.")] = None,
+    settings: SettingsFile = None,
+    format: Format = None,
+    columns: Columns = None,
+    seller_column: SellerColumn = None,
+    groups_are_global: GroupsAreGlobal = None,
+    offline: Offline = None,
+) -> None:
+    """Trains the fingerprint `own` on with a feed's pictures; keeps it if it finds more on groups it never saw."""
+    from service.cli.show import show_trained
+    from service.learning.encoder import EPOCHS
+    from service.learning.encoder import train_encoder as train_on
+
+    sections: dict[str, dict[str, Any]] = {
+        "feed": feed_words(format, columns, seller_column, None, None) | {"groups_are_global": groups_are_global},
+        "fetch": {"offline": offline},
+    }
+    made = chosen(settings, sections)
+    say = logging.getLogger("variants").info
+    show_trained(console, train_on(sources(feed), out, made, teacher=teacher, epochs=epochs or EPOCHS, say=say))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from service.searcher import Found
 
 if TYPE_CHECKING:
     from candidates.suggestion import Suggestion
+    from service.learning.encoder import Trained
     from service.learning.planner import Plan
     from service.learning.train import Figure
     from service.pair_explanation import PairExplanation
@@ -229,3 +230,18 @@ def _hop(why: Explanation) -> str:
     hop = why.hop
     seed = f"image list of {hop.via} (text rank {hop.text_rank})" if hop.text_rank else "its own image list"
     return f"{seed}, rank {hop.image_rank}: it takes N ≥ {hop.text_rank} and K ≥ {hop.image_rank}"
+
+
+def show_trained(console: Console, made: Trained) -> None:
+    """How a trained fingerprint compares with ours, and how to use it."""
+    table = Table(f"recall@10 on {made.groups:,} groups put aside", "ours", "trained", "gain (95 %)", box=None)
+    for one in made.figures:
+        gain = f"{one.gain.mean:+.3f} ({one.gain.low:+.3f} to {one.gain.high:+.3f})"
+        table.add_row(one.space, f"{one.ours.mean:.3f}", f"{one.trained.mean:.3f}", gain)
+    console.print(table, highlight=False)
+    said = (
+        f"kept: use it with --image-model own:{made.folder}"
+        if made.kept
+        else "not kept: it is not better for certain in a learned space, so stay with --image-model own"
+    )
+    console.print(said, markup=False, highlight=False, soft_wrap=True)

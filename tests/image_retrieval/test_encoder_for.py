@@ -6,10 +6,10 @@ from image_retrieval.encoders import encoder_for
 from tests.image_retrieval.tiny_onnx import tiny_network
 
 
-def test_gradients_are_the_default():
+def test_the_shipped_fingerprint_is_the_default():
     encoder = encoder_for(ImageSettings(), 2)
-    assert encoder.version.startswith("gradients:")
-    assert encoder.dimensions == 4608
+    assert encoder.version.startswith("own:")
+    assert encoder.dimensions == 160 * 7 * 7
 
 
 def test_each_name_gives_its_encoder(tmp_path):
@@ -26,7 +26,8 @@ def test_each_name_gives_its_encoder(tmp_path):
     [
         (
             "clip",
-            "no encoder 'clip'.*gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT, torchvision:NAME; .*vgg16, ",
+            "no encoder 'clip'.*own, own:FOLDER, gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT, "
+            "torchvision:NAME; .*vgg16, ",
         ),
         ("", "no encoder ''"),
         ("hog:8", "hog takes nothing after its name"),

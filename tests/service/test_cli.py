@@ -31,15 +31,20 @@ def in_a_process(*words, status):
     return done.stderr
 
 
-@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.callback.__name__)
+def name_of(command):
+    """What is typed: the function's name, unless the command has one of its own."""
+    return command.name or command.callback.__name__
+
+
+@pytest.mark.parametrize("command", app.registered_commands, ids=name_of)
 def test_every_command_says_what_it_does(command):
     assert command.callback.__doc__.strip().endswith(".")
-    assert invoke(command.callback.__name__, "--help").exit_code == 0
+    assert invoke(name_of(command), "--help").exit_code == 0
 
 
 def test_the_readme_names_every_command():
     readme = (ROOT / "README.md").read_text("utf-8")
-    missing = [c.callback.__name__ for c in app.registered_commands if f"variants {c.callback.__name__}" not in readme]
+    missing = [name_of(one) for one in app.registered_commands if f"variants {name_of(one)}" not in readme]
     assert missing == []
 
 
