@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from service.analysis.ground import Ground
 
 WITHOUT_WEIGHTS = ("gradients", "hog", "hog-crop", "mask", "phash")
-"""Fingerprints that need no model."""
+"""Fingerprints that need no trained weights."""
 
 NETWORKS = {
     "MobileNetV2 emb1280": "mobilenetv2_fp16.onnx#emb1280",
@@ -105,7 +105,7 @@ def at_hand(models: Path, names: Sequence[str] = ()) -> dict[str, str]:
     """
     files = {name: models / file for name, file in NETWORKS.items()}
     networks = {name: f"onnx:{file}" for name, file in files.items() if Path(str(file).partition("#")[0]).is_file()}
-    made = {name: name for name in WITHOUT_WEIGHTS} | networks | {name: name for name in names if ":" in name}
+    made = {name: name for name in ("own", *WITHOUT_WEIGHTS)} | networks | {name: name for name in names if ":" in name}
     known = {*made, *NETWORKS}
     unknown = [name for name in names if name not in known]
     chosen = {name: model for name, model in made.items() if not names or name in names}

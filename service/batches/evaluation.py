@@ -15,7 +15,7 @@ from candidates.errors import VariantsError
 from candidates.pairs import PairTable
 from candidates.qrels import VARIANT, Qrels
 from eval.curves import OperatingPoint, from_table, pareto
-from service.batches.lines import Batch, Lines, bring_into_force, linked_copy, published
+from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
 from service.candidate_files import read_candidates
 from service.job import Job
 from service.judgements import read_judgements
@@ -51,17 +51,10 @@ def measure(store: str, publish: str, generation: str, blind: str, run: str) -> 
     source = lines.generation("candidates", generation)
     # What was drawn blindly grows while the candidates stay, and then they are measured anew.
     identifier = f"{source.name}-{digest_file(Path(blind))[:8]}" if blind else source.name
-    building = lines.building(f"evaluations-{identifier}")
-    batch: Batch = {
-        "store": store,
-        "publish": publish,
-        "line": "evaluations",
-        "generation": identifier,
-        "building": str(building),
-        "run": run,
-    }
+    batch = begun(store, publish, "evaluations", identifier, run)
     if published(batch):
         return batch
+    building = Path(batch["building"])
     copy = lines.building(f"evaluated-{identifier}")
     with locked(building):
         linked_copy(source, copy)

@@ -11,7 +11,7 @@ from candidates.errors import VariantsError
 from candidates.feeds.several import FeedSource, feed_sources
 from candidates.settings import Settings
 from service.batches.audit import read_audit
-from service.batches.lines import Batch, Lines, bring_into_force, do, in_work, opened, published
+from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, opened, published
 from service.estimate import estimate
 from service.job import Job
 from service.picture_files import list_pictures
@@ -68,14 +68,7 @@ def read_feed(feed: str, date: str, store: str, publish: str, settings: str, run
         fetch_pictures(job)
         pictures = [(one.id, one.name, one.stamp) for one in list_pictures(job.catalogue, job.places)]
         identifier = digest_of("indexes", job.folder.require("ingest").key, choices, pictures)[:16]
-        batch: Batch = {
-            "store": store,
-            "publish": publish,
-            "line": "indexes",
-            "generation": identifier,
-            "building": str(building),
-            "run": run,
-        }
+        batch = begun(store, publish, "indexes", identifier, run, building)
         if published(batch):
             shutil.rmtree(building)
     return batch

@@ -44,6 +44,12 @@ class Batch(TypedDict):
     run: str
 
 
+def begun(store: str, publish: str, line: Line, generation: str, run: str, building: Path | None = None) -> Batch:
+    """One generation that is to be made; where, goes by its line and identifier unless it is under way elsewhere."""
+    place = building or Lines(Path(store)).building(f"{line}-{generation}")
+    return Batch(store=store, publish=publish, line=line, generation=generation, building=str(place), run=run)
+
+
 @dataclass(frozen=True)
 class Lines:
     """A store as batches see it."""

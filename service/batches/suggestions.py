@@ -10,7 +10,7 @@ from candidates.artifacts import digest_file, digest_of, write_json
 from candidates.catalogue import Catalogue
 from candidates.suggestion import read_suggestions, write_suggestions_csv
 from service.batches.indexes import Shard, shards
-from service.batches.lines import Batch, Lines, bring_into_force, do, in_work, linked_copy, opened, published
+from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, linked_copy, opened, published
 from service.changes import Changes
 from service.job import Job
 from service.run_folder import Counts, locked
@@ -50,14 +50,7 @@ def start(store: str, publish: str, indexes: str, choices: Choices, run: str) ->
     settings = Job.of(source).settings.model_dump(mode="json")
     only_new = bool(choices.get("only_new"))
     identifier = digest_of("candidates", source.name, settings, sections, content, only_new and since)[:16]
-    batch: Batch = {
-        "store": store,
-        "publish": publish,
-        "line": "candidates",
-        "generation": identifier,
-        "building": str(lines.building(f"candidates-{identifier}")),
-        "run": run,
-    }
+    batch = begun(store, publish, "candidates", identifier, run)
     if not published(batch):
         building = Path(batch["building"])
         with locked(building):

@@ -23,7 +23,7 @@ from candidates.errors import VariantsError
 from candidates.qrels import Qrels
 from eval.bootstrap import difference
 from eval.metrics import judged, recall
-from service.batches.lines import Batch, Lines, bring_into_force, linked_copy, published
+from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
 from service.candidate_files import read_candidates
 from service.job import Job
 from service.learning.train import train
@@ -69,14 +69,7 @@ def learn(store: str, publish: str, judgements: str, run: str) -> Batch:
     source = lines.generation("indexes")
     content = digest_file(Path(judgements)) if judgements else ""
     identifier = digest_of("models", source.name, content, DECISIVE)[:16]
-    batch: Batch = {
-        "store": store,
-        "publish": publish,
-        "line": "models",
-        "generation": identifier,
-        "building": str(lines.building(f"models-{identifier}")),
-        "run": run,
-    }
+    batch = begun(store, publish, "models", identifier, run)
     building = Path(batch["building"])
     if published(batch) or building.is_dir():
         return batch

@@ -46,7 +46,7 @@ hops = [0, 1]
 """
 """Settings of notebooks 3 and 4: a quick run, since they are about what comes after the candidates."""
 
-MEASURED = "gradients,hog,hog-crop,mask,phash,MobileNetV2 emb1280,MobileNetV2 grid7"
+MEASURED = "own,gradients,hog,hog-crop,mask,phash,MobileNetV2 emb1280,MobileNetV2 grid7"
 LONGEST_CELL, LARGEST_FILE = 15, 32_768
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|tmp|work|mnt|opt|Users|var)/|[A-Z]:\\\\")
 PLOTLY = "application/vnd.plotly.v1+json"

@@ -198,7 +198,7 @@ def test_a_sample_of_the_products_is_seeded():
 
 
 def test_fingerprints_at_hand(tmp_path):
-    assert set(at_hand(tmp_path)) == {"gradients", "hog", "hog-crop", "mask", "phash"}
+    assert set(at_hand(tmp_path)) == {"own", "gradients", "hog", "hog-crop", "mask", "phash"}
     (tmp_path / "mobilenetv2_fp16.onnx").write_bytes(b"")
     file = tmp_path / "mobilenetv2_fp16.onnx"
     assert at_hand(tmp_path)["MobileNetV2 grid7"] == f"onnx:{file}#grid7"
