@@ -186,6 +186,20 @@ def test_a_shard_that_always_fails_leaves_no_half_published_generation(database,
         assert Lines(tmp_path / place).line("indexes").identifiers() == []
 
 
+def test_a_week_publishes_a_model_and_one_that_is_no_better_stays_out(database, tmp_path):
+    settings = settings_file(tmp_path, **{'index = "tfidf"': 'index = "exact"'})
+    build(tmp_path / "store", write_feed(tmp_path / "feed.tsv", groups=30), settings)
+    conf = {"store": str(tmp_path / "store"), "publish": str(tmp_path / "published")}
+    state, tasks = finished(database, "train", conf)
+    assert (state, str(tasks["publish"].state)) == ("success", "success")
+    first = Lines(tmp_path / "published").generation("models").name
+    judged = tmp_path / "judged.csv"
+    judged.write_text("left_id,right_id,verdict\np1-red,p2-red,reject\n")
+    state, tasks = finished(database, "train", {**conf, "judgements": str(judged)})
+    assert (state, str(tasks["publish"].state)) == ("success", "skipped")
+    assert Lines(tmp_path / "published").generation("models").name == first
+
+
 def test_without_an_answer_nothing_is_exported(database, chain, tmp_path):
     folder, _ = chain
     conf = {"store": str(folder / "store"), "target": str(tmp_path / "groups.tsv")}
