@@ -33,7 +33,7 @@ _LIBRARIES_MIB = 900
 _BYTES_PER_URL = 150_000
 """Size at which a picture not yet fetched is reckoned."""
 
-_TEXT_DIMENSIONS, _RAW_DIMENSIONS = 384, 4096
+_TEXT_DIMENSIONS, _RAW_DIMENSIONS = 384, 7840
 """Lengths by which vectors are reckoned before a model is loaded."""
 
 _SPARE = 1.1
@@ -138,7 +138,9 @@ def _sizes(job: Job, texts: int, pictures: int, urls: int) -> tuple[float, float
     """MiB of memory at the worst moment, and of disk."""
     products, settings = len(job.catalogue), job.settings
     named = sum(len(names or ()) for names in job.catalogue.table["pictures"].to_pylist())
-    reduced = settings.image.base_dimensions or _RAW_DIMENSIONS
+    # A catalogue of no more pictures than the base is computed from keeps its vectors whole.
+    whole = not settings.image.base_dimensions or named <= settings.image.base_sample
+    reduced = _RAW_DIMENSIONS if whole else settings.image.base_dimensions
     from service.steps.plan import likely_merge
 
     merge = likely_merge(settings.merge)

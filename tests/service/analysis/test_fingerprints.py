@@ -202,7 +202,7 @@ def test_fingerprints_at_hand(tmp_path):
     (tmp_path / "mobilenetv2_fp16.onnx").write_bytes(b"")
     file = tmp_path / "mobilenetv2_fp16.onnx"
     assert at_hand(tmp_path)["MobileNetV2 grid7"] == f"onnx:{file}#grid7"
-    assert len(at_hand(tmp_path)) == 7
+    assert len(at_hand(tmp_path)) == 8
     some = at_hand(tmp_path, ["mask", "MobileNetV2 grid7", "EfficientNet-B4 grid7", "onnx:my.onnx#out@7x7"])
     assert set(some) == {"mask", "MobileNetV2 grid7", "onnx:my.onnx#out@7x7"}
     assert some["onnx:my.onnx#out@7x7"] == "onnx:my.onnx#out@7x7"
