@@ -50,7 +50,7 @@ from service.footprint import footprint
 from service.job import Job
 from service.learning.heads import learn_head, split_groups
 from service.learning.held_out import FOLDS
-from service.lookups import ImageLookup, image_owners
+from service.lookups import ImageLookup
 from service.progress import track
 
 Codes = NDArray[np.uint8]
@@ -431,7 +431,7 @@ class Losses:
 
 def learned_spaces(job: Job, dimensions: int = LearnSettings().dimensions, folds: int = FOLDS) -> Iterator[Space]:
     """Spaces of the pictures, each learned without one fold of the groups, whose products are its queries."""
-    axis, owners = image_owners(job)
+    axis, owners = job.pictures.axis, job.pictures.owners
     image = Vectors.open(job.folder.image / "vectors.arrow", axis)
     groups, queries = job.qrels.groups, job.qrels.queries()
     fold_of = split_groups(groups, folds, job.settings.run.seed)
@@ -688,7 +688,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             job = catalogue_job(words, Path(folder))
-            _, owners = image_owners(job)
+            owners = job.pictures.owners
             spaces = learned_spaces(job, words.dimensions)
             seeds = range(1, words.draws + 1)
             found = losses(spaces, owners, job.qrels, seeds=seeds, threads=job.threads)

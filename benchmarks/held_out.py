@@ -39,7 +39,7 @@ from fusion.merge.hubs import depth_for
 from fusion.merge.strategies import Three, fuse_lists
 from service.learning.guesses import Guesses, Taught, guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import learn_head, split_groups, with_guesses
-from service.lookups import ImageLookup, TextLookup, image_owners, lexical_lookup
+from service.lookups import ImageLookup, TextLookup, lexical_lookup
 from service.pipeline import encode
 from service.steps.project import fitted_lexicon, joint_text
 
@@ -181,7 +181,7 @@ def settings_for(model: str, seller_column: str = "", **sections: dict[str, obje
 def ground(feed: Path, folder: Path, settings: Settings) -> Ground:
     """Encodes a feed into `folder`, where it is not encoded yet, and reads what is measured."""
     with encode(feed, folder, settings) as job:
-        axis, owners = image_owners(job)
+        axis, owners = job.pictures.axis, job.pictures.owners
         catalogue = job.catalogue
         sellers = catalogue.codes("seller")
         stored = Vectors.open(job.folder.image / "vectors.arrow", axis)

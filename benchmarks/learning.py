@@ -34,7 +34,6 @@ from service.job import Job
 from service.learning.heads import learn_head
 from service.learning.model import Model
 from service.learning.train import train
-from service.lookups import image_owners
 from service.pipeline import encode
 from service.steps.project import fitted_lexicon, joint_text
 
@@ -105,7 +104,7 @@ def learning_parts(job: Job, folder: Path, *, measuring: bool = True) -> tuple[P
     options = {"dimensions": job.settings.learn.dimensions, "seed": job.settings.run.seed}
     lexicon = laps("lexicon of the catalogue's texts", lambda: fitted_lexicon(job))
     text = laps("joint text vectors", lambda: joint_text(job, lexicon))
-    axis, owners = image_owners(job)
+    axis, owners = job.pictures.axis, job.pictures.owners
     image = Vectors.open(job.folder.image / "vectors.arrow", axis)
     on_text = laps("text head", lambda: learn_head(text.values, groups, made_for=text.version, **options))
     on_images = laps(

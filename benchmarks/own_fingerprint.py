@@ -30,7 +30,6 @@ from service.job import Job
 from service.learning.heads import split_groups
 from service.learning.held_out import FOLDS
 from service.learning.picture_recall import AT, Pictured, projected_recalls, recalls
-from service.lookups import image_owners
 from service.picture_files import list_pictures
 from service.pipeline import STEPS
 
@@ -72,7 +71,7 @@ def pictured(feed: Path, model: str, folder: Path) -> tuple[Pictured, NDArray[np
     job = Job.start(folder / digest_of(model)[:12], feed, settings)
     for name in ("ingest", "fetch_pictures", "encode_images"):
         STEPS[name](job)
-    axis, owners = image_owners(job)
+    axis, owners = job.pictures.axis, job.pictures.owners
     vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
     values = np.zeros((len(job.catalogue), vectors.dimensions), np.float16)
     products, first = np.unique(owners.rows, return_index=True)

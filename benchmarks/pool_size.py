@@ -19,7 +19,7 @@ from candidates.vectors import Vectors
 from eval.curves import Measured, Sweep, sweep_hop, sweep_list
 from eval.metrics import group_numbers
 from service.job import Job
-from service.lookups import ImageLookup, TextLookup, image_owners
+from service.lookups import ImageLookup, TextLookup
 from service.pipeline import run
 
 EIGHTHS = 8
@@ -75,7 +75,7 @@ class Pool:
         """The pool of some products, rows ascending, with the vectors of a finished run."""
         axis = job.catalogue.axis.take(rows)
         text = Vectors(axis, Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis).values[rows], "text")
-        pictures, owners = image_owners(job)
+        pictures, owners = job.pictures.axis, job.pictures.owners
         place = np.full(len(job.catalogue), -1, np.int32)
         place[rows] = np.arange(len(rows), dtype=np.int32)
         inside = np.flatnonzero(place[owners.rows] >= 0)

@@ -127,11 +127,6 @@ class ImageLookup:
         return ImageLookup(self.vectors, ExactIndex(self.vectors), self.owners)
 
 
-def image_owners(job: Job) -> tuple[Axis, Owners]:
-    """The axis of usable pictures, and which product each belongs to."""
-    return job.pictures.axis, job.pictures.owners
-
-
 def text_lookup(job: Job) -> ByText:
     """The text look-up of the settings; builds its index where there is none yet."""
     from text_retrieval.product_text import product_texts
@@ -166,7 +161,7 @@ def image_lookup(job: Job) -> ImageLookup:
         from service.elastic_images import elastic_lookup
 
         return elastic_lookup(job)
-    vectors, (_, owners) = image_vectors(job), image_owners(job)
+    vectors, owners = image_vectors(job), job.pictures.owners
     select = selecting_pictures(job, owners)
     if settings.index == "exact":
         return ImageLookup(vectors, ExactIndex(vectors, select), owners)
@@ -184,7 +179,7 @@ def image_lookup(job: Job) -> ImageLookup:
 
 def image_vectors(job: Job) -> Vectors:
     """The vectors by which pictures are searched."""
-    return Vectors.open(job.folder.image / _vectors(job), image_owners(job)[0])
+    return Vectors.open(job.folder.image / _vectors(job), job.pictures.axis)
 
 
 def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[np.bool_]]:

@@ -22,7 +22,6 @@ from fusion.pairs.unsupervised import contributions_of
 from service.job import Job
 from service.learning.pair_features import looks_of
 from service.learning.wordings import OTHER_CANDIDATES, WORDINGS
-from service.lookups import image_owners
 
 if TYPE_CHECKING:
     from fusion.pairs.collective import PairGraph
@@ -202,7 +201,7 @@ def encoders_own(job: Job, left: Rows, right: Rows) -> tuple[NDArray[np.float32]
     A space that was learned to bring variants together calls a black and a white shirt the same; an encoder's own
     does not. Texts that are searched by TF-IDF were never encoded.
     """
-    axis, owners = image_owners(job)
+    axis, owners = job.pictures.axis, job.pictures.owners
     pictures = Vectors.open(job.folder.image / "vectors.arrow", axis)
     place = np.full(len(job.catalogue), -1, np.int64)
     rows, first = np.unique(owners.rows, return_index=True)

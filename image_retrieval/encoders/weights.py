@@ -15,7 +15,12 @@ def weights_file(path: Path, mend: str) -> Path:
     return path
 
 
+def sha256_of(path: Path) -> str:
+    """A file's SHA-256, as `sha256sum` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest_file(path: Path) -> str:
     """The first 16 hexadecimal digits of a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return sha256_of(path)[:16]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 import time
@@ -12,8 +11,9 @@ from pathlib import Path
 from candidates.artifacts import write_json
 from candidates.errors import VariantsError
 from image_retrieval.encoders.own import ABOUT, WEIGHTS
+from image_retrieval.encoders.weights import sha256_of
 from image_retrieval.training.photos import Subjects, photographs
-from image_retrieval.training.prepared import prepare
+from image_retrieval.training.prepared import SIDE, prepare
 from image_retrieval.training.teacher import Teacher
 
 
@@ -53,7 +53,7 @@ def train(words: argparse.Namespace) -> Path:
 
     from image_retrieval.training.distil import Distillation, Plan, Targets, new_student
     from image_retrieval.training.export import write_onnx
-    from image_retrieval.training.network import SIDE, Shape, weights
+    from image_retrieval.training.network import Shape, weights
 
     shape = Shape(words.stem, tuple(words.middle), tuple(words.wide), tuple(words.blocks))
     plan = Plan(epochs=words.epochs, seed=words.seed, shape=shape)
@@ -65,7 +65,7 @@ def train(words: argparse.Namespace) -> Path:
     student = run.run(said)
     file: Path = words.out / WEIGHTS
     write_onnx(student.body, SIDE, file)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = sha256_of(file)
     seconds, processor = time.perf_counter() - began, time.process_time() - used
     write_json(words.out / ABOUT, {"sha256": digest, "views": len(prepared), "steps": run.done})
     said(f"{file}: {file.stat().st_size:,} bytes, SHA-256 {digest}")

@@ -258,6 +258,7 @@ class Distillation:
     optimiser: torch.optim.AdamW = field(init=False)
     done: int = 0
     curve: list[tuple[int, float, float]] = field(default_factory=list)
+    _orders: dict[int, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.student = self.student.to(memory_format=torch.channels_last)
@@ -388,10 +389,10 @@ class Distillation:
         return found
 
     def _order(self, turn: int) -> NDArray[np.int64]:
-        if getattr(self, "_kept_turn", None) != turn:
-            self._kept_turn = turn
-            self._kept_order = np.random.default_rng((self.plan.seed, turn)).permutation(len(self.targets.prepared))
-        return self._kept_order
+        if turn not in self._orders:
+            draw = np.random.default_rng((self.plan.seed, turn))
+            self._orders = {turn: draw.permutation(len(self.targets.prepared))}
+        return self._orders[turn]
 
     def _facts(self) -> dict[str, Any]:
         """What a checkpoint must have in common with a plan that goes on from it."""

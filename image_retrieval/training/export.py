@@ -58,7 +58,7 @@ class _Graph:
         return self.add("Conv", [entry, *weights], pads=pads, strides=strides, kernel_shape=list(inner.kernel_size))
 
 
-def write_onnx(network: nn.Sequential, side: int, file: Path, grid: int = 7, note: str = "") -> None:
+def write_onnx(network: nn.Sequential, side: int, file: Path, grid: int = 7) -> None:
     """Writes a body as an ONNX file: pictures `x` (n, 3, side, side) to `grid7` (n, channels, 7, 7).
 
     Args:
@@ -66,7 +66,6 @@ def write_onnx(network: nn.Sequential, side: int, file: Path, grid: int = 7, not
         side: Width and height of its input.
         file: Written atomically.
         grid: Rows and columns of the averaged map.
-        note: A sentence that the file carries.
     """
     onnx = onnx_package()
     graph = _Graph(onnx)
@@ -79,7 +78,7 @@ def write_onnx(network: nn.Sequential, side: int, file: Path, grid: int = 7, not
     graph.add("AveragePool", [made], OUTPUT, kernel_shape=[window, window], strides=[window, window])
     entry = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3, side, side])
     out = onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", channels, grid, grid])
-    whole = onnx.helper.make_graph(graph.nodes, "own", [entry], [out], graph.numbers, doc_string=note)
+    whole = onnx.helper.make_graph(graph.nodes, "own", [entry], [out], graph.numbers)
     opset = [onnx.helper.make_opsetid("", OPSET)]
     model = onnx.helper.make_model(whole, opset_imports=opset, producer_name="variant-candidates", ir_version=8)
     onnx.checker.check_model(model)

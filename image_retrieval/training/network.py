@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-SIDE = 112
-"""Width and height of its input; its map is an eighth of that."""
+from image_retrieval.training.prepared import SIDE
 
 CELLS = SIDE // 8
-"""Rows and columns of its map."""
+"""Rows and columns of its map, an eighth of its input's."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from service.analysis.codes import CodeIndex, Codes
 from service.job import Job
 from service.learning.heads import Frame, frame_of, learn_head, split_groups
 from service.learning.held_out import FOLDS
-from service.lookups import ImageLookup, image_owners
+from service.lookups import ImageLookup
 from service.progress import track
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def pictures_of(ground: Ground, model: str) -> Pictures:
         job = Job.start(folder, ground.feed, ground.settings.model_copy(update={"image": image}))
         for step in (ingest, fetch_pictures, encode_images):
             step(job)
-        axis, owners = image_owners(job)
+        axis, owners = job.pictures.axis, job.pictures.owners
         vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
     return Pictures(vectors, owners, job.qrels, job.settings.learn, job.settings.run.seed)
 

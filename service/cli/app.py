@@ -87,8 +87,9 @@ def feed_words(
     format: str | None,
     columns: list[str] | None,
     seller_column: str | None,
-    store_view: str | None,
-    qualify_ids: bool | None,
+    store_view: str | None = None,
+    qualify_ids: bool | None = None,
+    groups_are_global: bool | None = None,
 ) -> dict[str, Any]:
     """What the command line says about reading feeds, as a section of the settings."""
     return {
@@ -97,6 +98,7 @@ def feed_words(
         "seller_column": seller_column,
         "store_view": store_view,
         "qualify_ids": qualify_ids,
+        "groups_are_global": groups_are_global,
     }
 
 
@@ -144,8 +146,7 @@ def run(
     if model and train:
         raise VariantsError("--model and --train were both given", "Name one: a model's spaces are used as they are")
     sections: dict[str, dict[str, Any]] = {
-        "feed": feed_words(format, columns, seller_column, store_view, qualify_ids)
-        | {"groups_are_global": groups_are_global},
+        "feed": feed_words(format, columns, seller_column, store_view, qualify_ids, groups_are_global),
         "fetch": {"offline": offline},
         "text": {"model": text_model},
         "image": {"model": image_model, "index": image_index},
@@ -182,7 +183,7 @@ def train(
     from service.pipeline import encode
 
     sections: dict[str, dict[str, Any]] = {
-        "feed": feed_words(format, columns, seller_column, None, None) | {"groups_are_global": groups_are_global},
+        "feed": feed_words(format, columns, seller_column, groups_are_global=groups_are_global),
         "fetch": {"offline": offline},
         "text": {"model": text_model},
         "image": {"model": image_model},
@@ -214,7 +215,7 @@ def train_encoder(
     from service.learning.encoder import train_encoder as train_on
 
     sections: dict[str, dict[str, Any]] = {
-        "feed": feed_words(format, columns, seller_column, None, None) | {"groups_are_global": groups_are_global},
+        "feed": feed_words(format, columns, seller_column, groups_are_global=groups_are_global),
         "fetch": {"offline": offline},
     }
     made = chosen(settings, sections)

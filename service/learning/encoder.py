@@ -8,7 +8,6 @@ in a space learned from the other groups.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -187,9 +186,9 @@ def _learned(
     from image_retrieval.encoders.own import OUTPUT, shipped
     from image_retrieval.training.distil import Distillation, Plan, Student, Targets
     from image_retrieval.training.export import read_onnx, write_onnx
-    from image_retrieval.training.network import SIDE, shape_in
+    from image_retrieval.training.network import shape_in
     from image_retrieval.training.photos import Subjects
-    from image_retrieval.training.prepared import prepare
+    from image_retrieval.training.prepared import SIDE, prepare
     from image_retrieval.training.teacher import Teacher
 
     taught = goods.taught
@@ -221,9 +220,9 @@ def _known(goods: _Goods, prepared: Prepared, products: Rows) -> Known:
 def _state(folder: Path, more: dict[str, Any]) -> None:
     """Writes the digest of a folder's weights beside them."""
     from image_retrieval.encoders.own import ABOUT, WEIGHTS
+    from image_retrieval.encoders.weights import sha256_of
 
-    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    write_json(folder / ABOUT, {"sha256": digest, **more})
+    write_json(folder / ABOUT, {"sha256": sha256_of(folder / WEIGHTS), **more})
 
 
 def _judged(

@@ -19,7 +19,7 @@ from service.job import Job
 from service.learning.heads import split_groups
 from service.learning.held_out import FOLDS, Everyone, Lookups, everyone, taught_lookups
 from service.learning.spaces import Ingredients, Shrinkage
-from service.lookups import image_lookup, image_owners, lexical_lookup, text_lookup
+from service.lookups import image_lookup, lexical_lookup, text_lookup
 from service.progress import track
 from service.steps.project import ingredients
 
@@ -64,7 +64,7 @@ class Base:
 
 def looks_of(job: Job) -> Looks | None:
     """What the pictures look like; None where there are none."""
-    axis, owners = image_owners(job)
+    axis, owners = job.pictures.axis, job.pictures.owners
     if not len(axis):
         return None
     return Looks(np.asarray(Vectors.open(job.folder.looks, axis).values, np.float32), owners)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.vectors import normalised
+from candidates.axis import Axis
+from candidates.exact import ExactIndex
+from candidates.qrels import Qrels
+from candidates.vectors import Vectors
+from eval.metrics import judged, recall
 from service.learning.heads import frame_of, learn_head
 
 AT = (10, 100)
 """Depths of recall."""
-
-_TILE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +43,11 @@ def recalls(
     values: NDArray[np.floating], groups: NDArray[np.int32], queries: NDArray[np.int64], at: Sequence[int] = AT
 ) -> NDArray[np.float64]:
     """recall@k of each query among all products by cosine, float64 (q, depths); equal scores by row."""
-    unit = normalised(values)
-    absent = ~unit.any(axis=1)
-    sizes = np.bincount(groups[groups >= 0])
-    found = np.zeros((len(queries), len(at)))
-    for start in range(0, len(queries), _TILE):
-        rows = queries[start : start + _TILE]
-        scores = unit[rows] @ unit.T
-        scores[:, absent] = -np.inf
-        scores[np.arange(len(rows)), rows] = -np.inf
-        best = np.argsort(-scores, axis=1, kind="stable")[:, : max(at)]
-        hits = (groups[best] == groups[rows, None]) & np.isfinite(np.take_along_axis(scores, best, axis=1))
-        known = sizes[groups[rows]] - 1
-        for place, depth in enumerate(at):
-            found[start : start + len(rows), place] = hits[:, :depth].sum(axis=1) / known
-    return found
+    axis = Axis.of([str(row) for row in range(len(groups))])
+    vectors = Vectors(axis, values, "pictures")
+    found = ExactIndex(vectors).search(vectors.take(queries), max(at) + 1).excluding(queries).top(max(at))
+    lists = judged(found, Qrels(axis, groups, np.zeros_like(groups)))
+    return np.stack([recall(lists, depth) for depth in at], axis=1)
 
 
 def projected_recalls(

@@ -8,7 +8,6 @@ import pytest
 from benchmarks.nightly import EXACT, Cost, compare, feeds_of_two_nights
 from candidates.settings import Settings
 from service.candidate_files import read_candidates
-from service.lookups import image_owners
 from service.pipeline import run_into_store
 from service.store import Store
 from tests.service.conftest import drawn, small_settings  # noqa: F401
@@ -41,7 +40,7 @@ def test_gone_products_leave_every_list_and_new_ones_enter_old_ones(drawn, tmp_p
     old, now = set(yesterday.catalogue.axis), set(tonight.catalogue.axis)
     assert old - now
     assert now - old
-    owned, _ = image_owners(tonight)
+    owned = tonight.pictures.axis
     assert not {picture.rsplit("#", 1)[0] for picture in owned} & (old - now)
     lists = read_candidates(tonight.folder.candidates, tonight.catalogue.axis).whole()
     ids = np.array(list(tonight.catalogue.axis))

@@ -4,7 +4,6 @@ import shutil
 
 from candidates.feeds.refusals import read_refusals
 from service.job import Job
-from service.lookups import image_owners
 from service.pipeline import STEPS
 from tests.service.conftest import small_settings
 
@@ -35,7 +34,7 @@ def shop(drawn, folder):
 
 def test_a_placeholder_is_reported_and_left_out_and_a_size_run_is_not(drawn, tmp_path):
     job = encoded(tmp_path / "out", shop(drawn, tmp_path))
-    _, owners = image_owners(job)
+    owners = job.pictures.owners
     ids = [job.catalogue.axis[row] for row in owners.rows.tolist()]
     assert ids == ["s0", "s1", "s2", "s3", "s4", "o"]
     counts = job.folder.require("encode_images").counts

@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 from candidates.feeds.refusals import read_refusals
-from service.lookups import image_owners
 from service.pipeline import run
 from tests.service.conftest import small_settings
 
@@ -42,7 +41,7 @@ def test_products_of_broken_pictures_stay_and_each_picture_is_named(damaged, tmp
     assert sorted((one.id, one.where) for one in refused) == sorted(wanted)
     assert all(one.reason and one.mend for one in refused)
     assert len(wanted) > 100
-    _, owners = image_owners(job)
+    owners = job.pictures.owners
     assert len(owners.rows) == sum(len(names) for names in named) - len(wanted)
     bare = set(range(len(job.catalogue))) - set(owners.rows.tolist())
     assert bare

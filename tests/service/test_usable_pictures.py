@@ -7,7 +7,7 @@ import pytest
 from candidates.errors import SchemaError
 from service import usable_pictures
 from service.job import Job
-from service.lookups import image_lookup, image_owners, image_vectors
+from service.lookups import image_lookup, image_vectors
 from service.suggesting import encoders_own
 from service.usable_pictures import UsablePictures
 
@@ -31,7 +31,7 @@ def test_whoever_asks_the_file_is_read_once(finished, monkeypatch):
 
     monkeypatch.setattr(usable_pictures.pq, "read_table", watched)
     job = Job.of(finished.folder.root)
-    image_owners(job)
+    assert job.pictures
     image_vectors(job)
     image_lookup(job)
     for _ in range(2):  # it is called block by block

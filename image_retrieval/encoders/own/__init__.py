@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 from candidates.errors import ModelMissing
 from image_retrieval.encoders.onnx import OnnxEncoder
-from image_retrieval.encoders.weights import weights_file
+from image_retrieval.encoders.weights import sha256_of, weights_file
 
 SHA256 = "d1af2d41ede270dd9158a9e6d2b7154e9ba1937b372091bc247cd839f3e38a94"
 """Digest of the weights that are shipped; a file of any other is refused."""
@@ -41,7 +40,7 @@ def own_encoder(folder: str, threads: int) -> OnnxEncoder:
         ModelMissing: The weights are not there, or are not those that they should be.
     """
     file = weights_file(Path(folder) / WEIGHTS, _trained_mend(folder)) if folder else weights_file(shipped(), _MEND)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = sha256_of(file)
     wanted, mend = (_stated(Path(folder)), _trained_mend(folder)) if folder else (SHA256, _MEND)
     if digest != wanted:
         raise ModelMissing(

@@ -11,7 +11,8 @@ from image_retrieval.encoders.batches import network_input
 from image_retrieval.encoders.onnx import OnnxEncoder
 from image_retrieval.training.drawn import drawn
 from image_retrieval.training.export import read_onnx, write_onnx
-from image_retrieval.training.network import SIDE, Shape, body, shape_in
+from image_retrieval.training.network import Shape, body, shape_in
+from image_retrieval.training.prepared import SIDE
 
 SMALL = Shape(4, (6, 4), (10, 4), (1, 2))
 

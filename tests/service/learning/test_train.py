@@ -127,10 +127,9 @@ def test_shuffled_groups_teach_nothing(drawn, trained, tmp_path):
     from candidates.vectors import Vectors
     from service.job import Job
     from service.learning.heads import learn_head
-    from service.lookups import image_owners
 
     job = Job.of(trained[0].with_name("run"))
-    axis, owners = image_owners(job)
+    axis, owners = job.pictures.axis, job.pictures.owners
     vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
     groups = job.qrels.groups[owners.rows]
 
