@@ -39,24 +39,24 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
 known-figures: .venv/ready
-	$(BIN)/python -m benchmarks.known_figures --write docs/known-figures.md
+	$(BIN)/python -m benchmarks.quality.known_figures --write docs/known-figures.md
 
 kill-test: .venv/ready
-	$(BIN)/python -m benchmarks.kill_and_resume --seeds 20
+	$(BIN)/python -m benchmarks.speed.kill_and_resume --seeds 20
 
 nightly-test: .venv/ready
-	$(BIN)/python -m benchmarks.nightly
+	$(BIN)/python -m benchmarks.speed.nightly
 
 fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz.run --feeds 10000 --pictures 10000 --atheris 120
 
 # Ends with Ctrl-C; data and logs stay in elasticsearch-out/.
 elasticsearch: .venv/ready
-	$(BIN)/python -m service.elastic_node --nodes $(NODES) --port $(PORT)
+	$(BIN)/python -m devtools.elastic_node --nodes $(NODES) --port $(PORT)
 
 # Ends with Ctrl-C; everything lies in .airflow/.
 airflow: .venv/ready
-	$(BIN)/python -m service.airflow_node --port $(AIRFLOW_PORT)
+	$(BIN)/python -m devtools.airflow_node --port $(AIRFLOW_PORT)
 
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 \

@@ -13,11 +13,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import codes, encoders, expanding, linkage, neighbours, overhead, pair_features, pool_size
-from benchmarks.ground import Ground
-from benchmarks.page import Table, circumstances, markdown_page
+from benchmarks.quality import codes, pool_size
+from benchmarks.quality.ground import Ground
+from benchmarks.speed import encoders, expanding, linkage, neighbours, overhead, pair_features
+from benchmarks.speed.page import Table, circumstances, markdown_page
 from candidates.artifacts import write_text
-from service.footprint import footprint
+from service.runs.footprint import footprint
 
 SECTIONS: dict[str, Callable[[Ground], Table]] = {
     "expanding": lambda ground: expanding.table(expanding.measure()),

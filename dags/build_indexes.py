@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from service.schedule import DEFAULTS, INDEXES, alert, run_date, run_name, tell, where
+from apps.airflow.schedule import DEFAULTS, INDEXES, alert, run_date, run_name, tell, where
 
 DOCS = """
 ### Reads tonight's feed and makes it searchable

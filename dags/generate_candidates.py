@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from service.schedule import CANDIDATES, DEFAULTS, INDEXES, alert, follows, from_event, run_name, tell, where
+from apps.airflow.schedule import CANDIDATES, DEFAULTS, INDEXES, alert, follows, from_event, run_name, tell, where
 
 DOCS = """
 ### Finds, for every product, those that may be its variants

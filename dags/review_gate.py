@@ -8,7 +8,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import HITLEntryOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
-from service.schedule import DEFAULTS, EVALUATED, alert, from_event, run_name, where
+from apps.airflow.schedule import DEFAULTS, EVALUATED, alert, from_event, run_name, where
 
 DOCS = """
 ### Asks a person before groups are exported

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from service.schedule import DEFAULTS, MODELS, alert, run_name, tell, where
+from apps.airflow.schedule import DEFAULTS, MODELS, alert, run_name, tell, where
 
 DOCS = """
 ### Learns from known groups and from what people judged

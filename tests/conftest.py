@@ -44,7 +44,7 @@ PLACES = {
     "/notebooks/": "learning",
     "/analysis/": "learning",
     "/benchmarks/": "benchmarks",
-    "/elastic_node/": "elasticsearch",
+    "/devtools/elastic_node/": "elasticsearch",
     "/test_elastic_": "elasticsearch",
     "/image_retrieval/elastic/": "elasticsearch",
 }
@@ -66,7 +66,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def elasticsearch_home() -> Path:
     """What real nodes start from; fetched the first time, and a skip where Java or Maven is missing."""
-    from service.elastic_node.home import ready_home
+    from devtools.elastic_node.home import ready_home
 
     try:
         return ready_home()
@@ -83,7 +83,7 @@ def elasticsearch_url(request, tmp_path_factory) -> Iterator[str]:
     if given := os.environ.get("VARIANTS_TEST_ELASTICSEARCH"):
         yield given
         return
-    from service.elastic_node.cluster import start
+    from devtools.elastic_node.cluster import start
 
     request.getfixturevalue("elasticsearch_home")
     with start(tmp_path_factory.mktemp("elasticsearch"), hasty=True) as cluster:
@@ -93,10 +93,27 @@ def elasticsearch_url(request, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def three_nodes(elasticsearch_home, tmp_path_factory):
     """A cluster of three real nodes for one module of tests, which may kill them; 10 to 30 s to start."""
-    from service.elastic_node.cluster import start
+    from devtools.elastic_node.cluster import start
 
     with start(tmp_path_factory.mktemp("three"), nodes=3, hasty=True) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A small drawn catalogue; read it, never write to it."""
+    from demo_catalogue.catalogue import draw_catalogue
+
+    return draw_catalogue(tmp_path_factory.mktemp("catalogue"), groups=24)
+
+
+@pytest.fixture(scope="session")
+def finished(drawn, tmp_path_factory):
+    """A finished run of the drawn catalogue; read it, never write to it."""
+    from service.pipeline.run import run
+    from tests.small_runs import small_settings
+
+    return run(drawn.feed, tmp_path_factory.mktemp("runs") / "out", small_settings())
 
 
 @pytest.hookimpl(wrapper=True)

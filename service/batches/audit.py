@@ -13,8 +13,8 @@ from candidates.artifacts import write_json
 from candidates.errors import VariantsError
 from candidates.run import Run
 from service.batches.lines import Batch, Lines, in_work, opened, published
-from service.job import Job
-from service.run_folder import Counts
+from service.runs.job import Job
+from service.runs.run_folder import Counts
 from service.steps.retrieve import neighbours_run
 
 AUDIT = "audit.json"

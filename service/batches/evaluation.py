@@ -16,11 +16,11 @@ from candidates.pairs import PairTable
 from candidates.qrels import VARIANT, Qrels
 from eval.curves import OperatingPoint, from_table, pareto
 from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
-from service.candidate_files import read_candidates
-from service.job import Job
-from service.judgements import read_judgements
-from service.pipeline import STEPS
-from service.run_folder import Counts, locked
+from service.files.candidate_files import read_candidates
+from service.files.judgements import read_judgements
+from service.pipeline.run import STEPS
+from service.runs.job import Job
+from service.runs.run_folder import Counts, locked
 
 SUMMARY = "summary.json"
 """What two evaluations are compared by."""

@@ -8,14 +8,14 @@ from typing import TypedDict
 
 from candidates.artifacts import digest_of
 from candidates.errors import VariantsError
-from candidates.feeds.several import FeedSource, feed_sources
 from candidates.settings import Settings
+from intake.feeds.several import FeedSource, feed_sources
+from intake.picture_files import list_pictures
 from service.batches.audit import read_audit
 from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, opened, published
-from service.estimate import estimate
-from service.job import Job
-from service.picture_files import list_pictures
-from service.run_folder import Counts, locked
+from service.pipeline.estimate import estimate
+from service.runs.job import Job
+from service.runs.run_folder import Counts, locked
 from service.steps.encode_images import encode_images
 from service.steps.encode_text import encode_text
 from service.steps.fetch_pictures import fetch_pictures

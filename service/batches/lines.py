@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from candidates.artifacts import atomic_folder, write_text
-from service.job import Job
-from service.publishing import Place, link
-from service.run_folder import Counts, locked
-from service.store import Store
+from service.batches.publishing import Place, link
+from service.runs.job import Job
+from service.runs.run_folder import Counts, locked
+from service.runs.store import Store
 
 Line = Literal["indexes", "candidates", "evaluations", "models"]
 
@@ -112,7 +112,7 @@ def in_work(batch: Batch, work: str) -> Iterator[Job | None]:
 
 def do(batch: Batch, *names: str) -> Counts:
     """Does steps of the pipeline in a batch's folder; returns what they counted."""
-    from service.pipeline import STEPS
+    from service.pipeline.run import STEPS
 
     with in_work(batch, names[0]) as job:
         if job:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from candidates.errors import VariantsError
+from service.answers.handback import hand_back
 from service.batches.lines import Lines
-from service.handback import hand_back
-from service.job import Job
-from service.run_folder import Counts
+from service.runs.job import Job
+from service.runs.run_folder import Counts
 
 APPROVE, REJECT = "Approve", "Reject"
 

@@ -11,9 +11,9 @@ from candidates.catalogue import Catalogue
 from candidates.suggestion import read_suggestions, write_suggestions_csv
 from service.batches.indexes import Shard, shards
 from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, linked_copy, opened, published
-from service.changes import Changes
-from service.job import Job
-from service.run_folder import Counts, locked
+from service.pipeline.changes import Changes
+from service.runs.job import Job
+from service.runs.run_folder import Counts, locked
 from service.steps.expand import expand
 
 BATCH = "batch.json"

@@ -24,11 +24,11 @@ from candidates.qrels import Qrels
 from eval.bootstrap import difference
 from eval.metrics import judged, recall
 from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
-from service.candidate_files import read_candidates
-from service.job import Job
-from service.learning.train import train
-from service.pipeline import STEPS
-from service.run_folder import Counts, StepRecord, locked
+from service.files.candidate_files import read_candidates
+from service.pipeline.run import STEPS
+from service.pipeline.train import train
+from service.runs.job import Job
+from service.runs.run_folder import Counts, StepRecord, locked
 from service.steps.classify import candidate_pairs, scored
 
 DECISIVE = 10

@@ -27,12 +27,12 @@ from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import split_groups, with_guesses
 from service.learning.planner import BUDGETS
 from service.learning.spaces import Heads, Shrinkage, learn_heads
-from service.lookups import ByText, ImageLookup, TextLookup, image_lookup, lexical_lookup, text_lookup
-from service.progress import track
+from service.neighbours.lookups import ByText, ImageLookup, TextLookup, image_lookup, lexical_lookup, text_lookup
+from service.runs.progress import track
 
 if TYPE_CHECKING:
-    from service.job import Job
     from service.learning.spaces import Ingredients
+    from service.runs.job import Job
 
 FOLDS = 5
 """Parts of the known groups; each is measured in spaces learned from the others."""

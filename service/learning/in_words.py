@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.job import Job
+from service.runs.job import Job
 
 
 def taught_in_words(job: Job, measured: dict[str, Any]) -> tuple[str, ...]:

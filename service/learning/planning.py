@@ -10,9 +10,9 @@ import numpy as np
 from candidates.artifacts import write_json
 from candidates.qrels import Qrels
 from candidates.settings import FusedSettings
-from service.job import Job
 from service.learning.held_out import HeldOut, View, looked_up
 from service.learning.planner import BUDGETS, Given, Plan, budgets_around, plan
+from service.runs.job import Job
 
 MOST_QUERIES = 2000
 """Products on which strategies are compared, a seeded sample where there are more."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusion.merge.learned_weights import LearnedWeights, learn_weights
-from service.job import Job
+from service.runs.job import Job
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from candidates.qrels import UNJUDGED
 from candidates.suggestion import write_suggestions, write_suggestions_csv
 from fusion.pairs.classifier import PairModel
 from fusion.pairs.unsupervised import unsupervised_score
-from service.candidate_files import read_candidates
-from service.job import Job
-from service.learning.pair_features import own_features
-from service.run_folder import Counts, Step, StepRecord
+from service.files.candidate_files import read_candidates
+from service.pairs.pair_features import own_features
+from service.pairs.suggesting import ScoredPairs, Teller
+from service.runs.job import Job
+from service.runs.run_folder import Counts, Step, StepRecord
 from service.steps.learn_pairs import measured
-from service.suggesting import ScoredPairs, Teller
 
 
 def classify(job: Job) -> StepRecord:

@@ -15,10 +15,10 @@ from candidates.axis import Axis
 from candidates.errors import PictureError
 from candidates.vectors import Vectors
 from fusion.pairs.feature_pictures import DESCRIPTOR, WIDTH, describe
-from service.job import Job
-from service.progress import track
-from service.run_folder import Counts, Step, StepRecord
-from service.shelf import Shelf, as_digests, missing_rows
+from service.runs.job import Job
+from service.runs.progress import track
+from service.runs.run_folder import Counts, Step, StepRecord
+from service.runs.shelf import Shelf, as_digests, missing_rows
 
 _SIZE = (192, 192)
 """What is read of a picture is at least this large; a greater JPEG is decoded smaller."""

@@ -18,19 +18,19 @@ from candidates.artifacts import digest_file, digest_of, write_parquet
 from candidates.axis import Axis
 from candidates.errors import PictureError, SettingsError, VersionMismatch
 from candidates.vectors import Vectors
-from service.job import Job
-from service.picture_files import PictureFile, digests_of, list_pictures, read_stamps
-from service.progress import track
-from service.refusals import keep_refusals
-from service.run_folder import Counts, Step, StepRecord
-from service.shelf import Digests, Shelf, as_digests, chunks_of_missing
+from intake.picture_files import PictureFile, digests_of, list_pictures, read_stamps
+from service.runs.job import Job
+from service.runs.progress import track
+from service.runs.refusals import keep_refusals
+from service.runs.run_folder import Counts, Step, StepRecord
+from service.runs.shelf import Digests, Shelf, as_digests, chunks_of_missing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from image_retrieval.base import Base
     from image_retrieval.encoders.registry import ImageEncoder
-    from service.learning.model import Model
+    from service.runs.model import Model
 
 _STAMPS = Path("image/stamps.parquet")
 """Within the work folder: which files were read before."""

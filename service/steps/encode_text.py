@@ -9,10 +9,10 @@ import numpy as np
 from candidates.artifacts import digest_bytes, digest_of
 from candidates.contracts import Encoder
 from candidates.vectors import Vectors
-from service.job import Job
-from service.progress import track
-from service.run_folder import Counts, Step, StepRecord
-from service.shelf import Digests, Shelf, as_digests, missing_rows
+from service.runs.job import Job
+from service.runs.progress import track
+from service.runs.run_folder import Counts, Step, StepRecord
+from service.runs.shelf import Digests, Shelf, as_digests, missing_rows
 
 
 def encode_text(job: Job, rows: slice | None = None) -> StepRecord:

@@ -27,11 +27,11 @@ from eval.plots import curves_png
 from eval.slices import Slice, by_group_size, slices, within_and_across
 from fusion.merge.fused import reciprocal_rank, weighted
 from fusion.merge.hop import pool
-from service.candidate_files import read_candidates
-from service.job import Job
+from service.files.candidate_files import read_candidates
 from service.learning.held_out import HeldOut, curve_depth
 from service.learning.missed import estimate_missed
-from service.run_folder import Counts, Step, StepRecord
+from service.runs.job import Job
+from service.runs.run_folder import Counts, Step, StepRecord
 
 PAPER_TEXT, PAPER_IMAGE = 500, 1000
 """Depths of the two lists in the paper's comparison of text, image and both (section 4.2)."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from candidates.provenance import Candidates
 from candidates.run import Run
 from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
-from service.candidate_files import is_made_of, part_path, write_part
-from service.job import Job
-from service.progress import track
-from service.run_folder import Counts, Step, StepRecord
+from service.files.candidate_files import is_made_of, part_path, write_part
+from service.runs.job import Job
+from service.runs.progress import track
+from service.runs.run_folder import Counts, Step, StepRecord
 from service.steps.retrieve import neighbours_run
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from candidates.artifacts import digest_of
 from candidates.errors import PictureError
-from candidates.feeds.locate import is_url
-from service.job import Job
-from service.picture_files import FetchedPicture, write_fetched
-from service.progress import counted
-from service.run_folder import Counts, Step, StepRecord
+from intake.feeds.locate import is_url
+from intake.picture_files import FetchedPicture, write_fetched
+from service.runs.job import Job
+from service.runs.progress import counted
+from service.runs.run_folder import Counts, Step, StepRecord
 
 
 def fetch_pictures(job: Job) -> StepRecord:
@@ -45,9 +45,9 @@ def picture_urls(job: Job) -> list[str]:
 
 def missing_urls(job: Job) -> list[str]:
     """The URLs whose pictures are not in the cache."""
-    from service.fetching.addresses import parse_address
-    from service.fetching.cache import Cache
-    from service.fetching.failures import Failure
+    from intake.fetching.addresses import parse_address
+    from intake.fetching.cache import Cache
+    from intake.fetching.failures import Failure
 
     urls = picture_urls(job)
     if not urls or not cache_folder(job).is_dir():
@@ -67,7 +67,7 @@ def cache_folder(job: Job) -> Path:
 
 
 def _fetched(job: Job, urls: Sequence[str]) -> dict[str, FetchedPicture]:
-    from service.fetching.fetch import fetch_pictures as fetch
+    from intake.fetching.fetch import fetch_pictures as fetch
 
     if not urls:
         return {}

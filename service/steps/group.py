@@ -16,11 +16,11 @@ from candidates.suggestion import harmless
 from fusion.groups.known import KnownGroups, group_products
 from fusion.groups.linkage import Grouping
 from fusion.groups.varying import Varying, sentence, what_varies
-from service.group_ids import Assignment, GroupIds
-from service.groups_file import Member, write_groups
-from service.job import Job
-from service.run_folder import Counts, Step, StepRecord
-from service.suggesting import mean_lab
+from service.files.groups_file import Member, write_groups
+from service.pairs.group_ids import Assignment, GroupIds
+from service.pairs.suggesting import mean_lab
+from service.runs.job import Job
+from service.runs.run_folder import Counts, Step, StepRecord
 
 log = logging.getLogger("variants")
 

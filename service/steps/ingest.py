@@ -7,10 +7,10 @@ from pathlib import Path
 
 from candidates.artifacts import digest_file, digest_of
 from candidates.errors import FeedError
-from candidates.feeds.several import Feeds, ReadFeed, read_feeds
-from service.job import Job
-from service.refusals import keep_refusals
-from service.run_folder import Counts, Step, StepRecord
+from intake.feeds.several import Feeds, ReadFeed, read_feeds
+from service.runs.job import Job
+from service.runs.refusals import keep_refusals
+from service.runs.run_folder import Counts, Step, StepRecord
 
 
 def ingest(job: Job) -> StepRecord:

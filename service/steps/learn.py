@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from candidates.artifacts import digest_of
-from service.job import Job
 from service.learning.held_out import taught_heads
-from service.learning.model import Model
 from service.learning.spaces import Heads, Ingredients
-from service.run_folder import Counts, Step, StepRecord
+from service.runs.job import Job
+from service.runs.model import Model
+from service.runs.run_folder import Counts, Step, StepRecord
 from service.steps.project import ingredients
 
 

@@ -13,12 +13,12 @@ from candidates.errors import VariantsError
 from candidates.pairs import PairTable
 from candidates.qrels import Qrels, Source
 from fusion.pairs.classifier import FEWEST_GROUPS, LearnedPairs, TooLittleKnown, learn_pair_model, source_weights
-from service.job import Job
-from service.learning.pair_features import held_out_pairs
-from service.learning.precision import Precision, precision_of
-from service.lookups import drop_others
-from service.progress import track
-from service.run_folder import Counts, Step, StepRecord
+from service.neighbours.lookups import drop_others
+from service.pairs.pair_features import held_out_pairs
+from service.pairs.precision import Precision, precision_of
+from service.runs.job import Job
+from service.runs.progress import track
+from service.runs.run_folder import Counts, Step, StepRecord
 
 
 def learn_pairs(job: Job) -> StepRecord:

@@ -7,11 +7,11 @@ from typing import Any
 
 from candidates.artifacts import digest_of, write_json
 from candidates.settings import MergeSettings
-from service.job import Job
 from service.learning.planner import Plan
 from service.learning.planning import planned
 from service.learning.weights import learned_weights
-from service.run_folder import Counts, Step, StepRecord
+from service.runs.job import Job
+from service.runs.run_folder import Counts, Step, StepRecord
 
 PLANNED_BUDGET = 100
 """Candidates per product where the settings name no budget."""

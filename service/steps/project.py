@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from candidates.vectors import Vectors
-from service.job import Job
-from service.run_folder import Counts, Step, StepRecord
+from service.runs.job import Job
+from service.runs.run_folder import Counts, Step, StepRecord
 
 if TYPE_CHECKING:
     from service.learning.spaces import Ingredients

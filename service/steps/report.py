@@ -26,15 +26,15 @@ from eval.report.render import render
 from eval.report.words import setting_in_words
 from eval.slices import Slice
 from fusion.merge.strategies import budget
-from service.candidate_files import read_candidates
-from service.job import Job
+from intake.picture_files import list_pictures
+from service.answers.shown_groups import groups_shown
+from service.files.candidate_files import read_candidates
 from service.learning.in_words import taught_in_words
 from service.learning.planner import Offer, Plan
-from service.lookups import image_lookup, text_lookup
-from service.picture_files import list_pictures
-from service.refusals import all_refusals
-from service.run_folder import Counts, Step, StepRecord
-from service.shown_groups import groups_shown
+from service.neighbours.lookups import image_lookup, text_lookup
+from service.runs.job import Job
+from service.runs.refusals import all_refusals
+from service.runs.run_folder import Counts, Step, StepRecord
 
 _PLANNED_BY = {
     "known groups": "Strategies were compared on known groups at equal cost; the recall of each is measured on groups "

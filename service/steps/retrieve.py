@@ -11,11 +11,11 @@ from candidates.run import Run
 from eval.slices import index_recall
 from fusion.merge.hubs import depth_for
 from fusion.merge.strategies import budget, image_depth
-from service import lookups
-from service.job import Job
-from service.lookups import Lookup, drop_others, image_lookup, lexical_lookup, text_lookup, vectors_key
-from service.progress import track
-from service.run_folder import Counts, Step, StepRecord
+from service.neighbours import lookups
+from service.neighbours.lookups import Lookup, drop_others, image_lookup, lexical_lookup, text_lookup, vectors_key
+from service.runs.job import Job
+from service.runs.progress import track
+from service.runs.run_folder import Counts, Step, StepRecord
 
 _STEP_OF = {"text": "retrieve_text", "image": "retrieve_images", "lexical": "retrieve_lexical"}
 _FOLDER_OF = {"lexical": "lexical"}

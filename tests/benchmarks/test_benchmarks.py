@@ -6,15 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import codes, encoders, expanding, known_figures, neighbours, overhead, pool_size
-from benchmarks.ground import Ground
-from benchmarks.made_up import made_codes, made_lists, made_vectors
-from benchmarks.page import Table, circumstances, markdown_page
-from benchmarks.timing import Spread, interleaved, significant
+from benchmarks.quality import codes, known_figures, pool_size
+from benchmarks.quality.ground import Ground
+from benchmarks.speed import encoders, expanding, neighbours, overhead
+from benchmarks.speed.made_up import made_codes, made_lists, made_vectors
+from benchmarks.speed.page import Table, circumstances, markdown_page
+from benchmarks.speed.timing import Spread, interleaved, significant
 from candidates.settings import Settings
 from fusion.merge.hop import expand
 from image_retrieval.encoders.hog import HogEncoder
-from service.pipeline import STEPS
+from service.pipeline.run import STEPS
 from text_retrieval.sentence import SentenceEncoder
 
 

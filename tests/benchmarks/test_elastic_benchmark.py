@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import elastic
-from benchmarks.elastic import Scale
-from benchmarks.elastic_figures import EMBEDDED, FLAT, GRAPH, MSEARCH, Asked, goals, tables
-from benchmarks.elastic_images import BITS, CONDITIONS, make_images
+from benchmarks.elastic import scale as elastic
+from benchmarks.elastic.figures import EMBEDDED, FLAT, GRAPH, MSEARCH, Asked, goals, tables
+from benchmarks.elastic.images import BITS, CONDITIONS, make_images
+from benchmarks.elastic.scale import Scale
 from candidates.filters import Filter
-from service.elastic_connection import ElasticConnection
+from service.neighbours.elastic_connection import ElasticConnection
 
 SMALL = Scale(sizes=(1000, 2000), subset=1000, queries=6, rounds=2, settle=0.0)
 

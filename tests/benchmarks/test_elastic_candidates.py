@@ -1,8 +1,8 @@
 """The comparison of both image indexes, on a drawn catalogue and a real node."""
 
-from benchmarks.elastic_candidates import measure, table
+from benchmarks.elastic.candidates import measure, table
 from candidates.settings import Settings
-from service.demo.catalogue import draw_catalogue
+from demo_catalogue.catalogue import draw_catalogue
 
 
 def test_candidates_are_those_of_the_embedded_index_but_for_ties(elasticsearch_url, monkeypatch, tmp_path):

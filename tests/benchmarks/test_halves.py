@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from benchmarks.halves import halves, table
-from candidates.feeds import read_feed
+from benchmarks.quality.halves import halves, table
 from candidates.settings import FeedSettings
+from demo_catalogue.catalogue import draw_catalogue
 from eval.pair_metrics import group_figures, pair_figures
-from service.demo.catalogue import draw_catalogue
-from service.learning.precision import Precision
+from intake.feeds import read_feed
+from service.pairs.precision import Precision
 
 
 def test_no_group_is_in_both_halves_and_no_product_is_lost(tmp_path):

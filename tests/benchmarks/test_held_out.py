@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import held_out
-from benchmarks.held_out import ALL, AT, FLOORS, GUESSED, MAIN, OWN, SAME, Check
+from benchmarks.quality import held_out
+from benchmarks.quality.held_out import ALL, AT, FLOORS, GUESSED, MAIN, OWN, SAME, Check
+from demo_catalogue.catalogue import draw_catalogue
 from eval.bootstrap import Interval
 from eval.metrics import judged, recall
-from service.demo.catalogue import draw_catalogue
 
 
 @pytest.fixture(scope="module")

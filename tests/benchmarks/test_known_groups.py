@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from benchmarks.known_groups import Taught, measure, table, verdict
+from benchmarks.quality.known_groups import Taught, measure, table, verdict
 from candidates.settings import Settings
-from service.pipeline import encode
-from tests.service.conftest import drawn  # noqa: F401
+from service.pipeline.run import encode
 
 
-def test_more_known_groups_find_more_on_a_drawn_catalogue(drawn, tmp_path):  # noqa: F811
+def test_more_known_groups_find_more_on_a_drawn_catalogue(drawn, tmp_path):
     settings = Settings.read(None, feed={"groups_are_global": True}, image={"model": "hog"})
     with encode(drawn.feed, tmp_path / "run", settings) as job:
         found = measure(job, (0, 12), draws=2, queries=60)

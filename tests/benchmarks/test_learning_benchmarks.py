@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import codes, learning
-from benchmarks.codes import CodesAlone, Coding, Space
-from benchmarks.learning import Part
+from benchmarks.quality import codes, learning
+from benchmarks.quality.codes import CodesAlone, Coding, Space
+from benchmarks.quality.learning import Part
 from candidates.axis import Axis
 from candidates.collapse import Owners
 from candidates.exact import ExactIndex
 from candidates.qrels import Qrels
 from candidates.settings import Settings
 from candidates.vectors import Vectors, normalised
+from demo_catalogue.catalogue import draw_catalogue
 from image_retrieval.hamming import HammingIndex
-from service.demo.catalogue import draw_catalogue
-from service.pipeline import encode
+from service.pipeline.run import encode
 from text_retrieval.sentence import SentenceEncoder
 
 SMALL = 20_000

@@ -5,16 +5,16 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.nightly import EXACT, Cost, compare, feeds_of_two_nights
+from benchmarks.speed.nightly import EXACT, Cost, compare, feeds_of_two_nights
 from candidates.settings import Settings
-from service.candidate_files import read_candidates
-from service.pipeline import run_into_store
-from service.store import Store
-from tests.service.conftest import drawn, small_settings  # noqa: F401
+from service.files.candidate_files import read_candidates
+from service.pipeline.run import run_into_store
+from service.runs.store import Store
+from tests.small_runs import small_settings
 
 
 @pytest.fixture(scope="module")
-def night(drawn, tmp_path_factory):  # noqa: F811
+def night(drawn, tmp_path_factory):
     merge, pairs = {"n": 8, "k": 2}, {"classify": False}
     settings = Settings.read(None, **EXACT, merge=merge, pairs=pairs, evaluation={"bootstrap": 50}, run={"chunk": 64})
     return compare(drawn.feed, tmp_path_factory.mktemp("night"), 0.03, 7, settings)
@@ -31,7 +31,7 @@ def test_a_delta_encodes_what_is_new_and_changed_alone(night):
     assert night.full.texts > 100
 
 
-def test_gone_products_leave_every_list_and_new_ones_enter_old_ones(drawn, tmp_path):  # noqa: F811
+def test_gone_products_leave_every_list_and_new_ones_enter_old_ones(drawn, tmp_path):
     shutil.copytree(drawn.feed.parent, tmp_path, dirs_exist_ok=True)
     before, after = feeds_of_two_nights(drawn.feed, tmp_path, 0.05, 3)
     store = Store(tmp_path / "store")

@@ -1,12 +1,11 @@
 """The judgement of plans on unseen groups, small."""
 
-from benchmarks.planned import measure, table
+from benchmarks.quality.planned import measure, table
 from candidates.settings import Settings
-from service.pipeline import encode
-from tests.service.conftest import drawn  # noqa: F401
+from service.pipeline.run import encode
 
 
-def test_plans_are_judged_on_the_other_half(drawn, tmp_path):  # noqa: F811
+def test_plans_are_judged_on_the_other_half(drawn, tmp_path):
     settings = Settings.read(None, feed={"groups_are_global": True}, image={"model": "hog"})
     with encode(drawn.feed, tmp_path / "run", settings) as job:
         made = measure(job, splits=1, budgets=(10, 25))

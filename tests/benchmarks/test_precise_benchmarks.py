@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from benchmarks import linkage, pair_features, precision
+from benchmarks.quality import precision
+from benchmarks.speed import linkage, pair_features
+from demo_catalogue.catalogue import draw_catalogue
 from eval.pair_metrics import group_figures, pair_figures
-from service.demo.catalogue import draw_catalogue
-from service.learning.precision import Precision
+from service.pairs.precision import Precision
 
 
 def test_features_and_classifier_are_timed_room_by_room_and_together():

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from candidates.errors import ServerUnreachable
+from demo_catalogue.catalogue import draw_catalogue
+from devtools.airflow_node.standalone import standalone
 from eval.curves import from_table
-from service.airflow_node.standalone import standalone
 from service.batches.lines import Lines
 from service.batches.review import Decisions
-from service.demo.catalogue import draw_catalogue
-from service.job import Job
-from service.store import Store
+from service.runs.job import Job
+from service.runs.store import Store
 from tests.conftest import ROOT
 from tests.service.batches.made_up_batches import contents, settings_file, write_feed
 
@@ -94,9 +94,7 @@ def run_by_hand(folder):
     """Somebody at the command line, on the same store at the same time, with another feed."""
     words = ["run", write_feed(folder / "by-hand.tsv", groups=9), "--store", str(folder / "store")]
     settings = ["--settings", settings_file(folder / "by-hand")]
-    return subprocess.Popen(
-        [sys.executable, "-m", "service.cli", *words, *settings], cwd=ROOT, stdout=subprocess.DEVNULL
-    )
+    return subprocess.Popen([sys.executable, "-m", "apps.cli", *words, *settings], cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def kill_a_task(airflow, dag, run, name):

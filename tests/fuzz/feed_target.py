@@ -29,9 +29,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from candidates.errors import VariantsError
-from candidates.feeds import Feed, read_feed
 from candidates.settings import FeedSettings
-from tests.candidates.feeds.made_feeds import MadeFeed, made_feeds
+from intake.feeds import Feed, read_feed
+from tests.intake.feeds.made_feeds import MadeFeed, made_feeds
 
 FORMATS = ("auto", "parquet", "jsonl", "google-xml", "shopify", "woocommerce", "magento", "google-tsv")
 SETTINGS = (

@@ -259,9 +259,9 @@ def _as_atheris(seconds: int, limits: Limits, keep: Path) -> None:
     """This process becomes the fuzzer."""
     import atheris
 
-    with atheris.instrument_imports(include=["candidates.feeds"], enable_loader_override=False):
-        feeds = import_module("candidates.feeds")
-        for module in pkgutil.walk_packages(feeds.__path__, "candidates.feeds."):
+    with atheris.instrument_imports(include=["intake.feeds"], enable_loader_override=False):
+        feeds = import_module("intake.feeds")
+        for module in pkgutil.walk_packages(feeds.__path__, "intake.feeds."):
             import_module(module.name)
     target = import_module(TARGETS["feeds"])
     folder = Path(tempfile.mkdtemp(prefix="corpus-"))  # cleared away by the process that started this one

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
@@ -16,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candidates.errors import FeedError
-from candidates.feeds import read_feed
 from candidates.settings import FeedSettings
+from intake.feeds import read_feed
+from tests.conftest import ROOT
 from tests.fuzz import feed_target, run
-
-ROOT = Path(__file__).parents[2]
 
 # What a standard writer can write so that every row stays one: no letters that XML lacks, and within a quoted text
 # no line that would be a row by itself.

@@ -21,9 +21,9 @@ from PIL import Image, ImageFile
 from candidates.errors import PictureError
 from image_retrieval import pictures
 from image_retrieval.pictures import BYTES_PER_PIXEL, MAX_BYTES, MAX_PIXELS, decode, read_picture
+from tests.conftest import ROOT
 from tests.image_retrieval.drawn import saved, shirt
 
-ROOT = Path(__file__).parents[2]
 MIB = 2**20
 SLACK = 18 * MIB
 """What a process takes whatever the picture."""

@@ -3,14 +3,14 @@
 import ast
 import os
 import re
-from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import ROOT
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RECALL, FINGERPRINTS, LEARNED, THRESHOLDS = (
     ROOT / "notebooks" / f"{name}.ipynb"

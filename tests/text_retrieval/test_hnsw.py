@@ -4,7 +4,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from time import sleep
 
 import numpy as np
@@ -16,10 +15,9 @@ from candidates.exact import ExactIndex
 from candidates.run import same_lists
 from candidates.settings import TextSettings
 from candidates.vectors import Vectors
+from tests.conftest import ROOT
 from tests.index_contract import IndexContract, clustered, cosines, made, recall, rows_of
 from text_retrieval.hnsw import NmslibIndex
-
-ROOT = Path(__file__).parents[2]
 
 
 def built(vectors, **settings):

@@ -5,12 +5,12 @@ import re
 
 import numpy as np
 import pytest
-from feature_worlds import all_pairs, world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.pairs.feature_attributes import amount_of, item_number, levels, part_number
 from fusion.pairs.table import features_of
+from tests.fusion.pairs.feature_worlds import all_pairs, world
 
 WORLDS = [world(40, 1), world(30, 2, threads=3), world(1, 3)]
 

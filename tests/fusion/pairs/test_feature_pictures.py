@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 import pytest
-from feature_worlds import all_pairs, world
 from skimage.color import rgb2lab
 
 from fusion.pairs.feature_pictures import PARTS, WIDTH, describe, foreground, lab
 from fusion.pairs.table import features_of
+from tests.fusion.pairs.feature_worlds import all_pairs, world
 
 WORLDS = [world(30, 1), world(25, 2, threads=3), world(1, 3), world(10, 4, looks=False)]
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from feature_worlds import all_pairs, plain_cosine, plain_lists, plain_near, world
 
 from candidates.catalogue import Catalogue
 from candidates.collapse import Owners
@@ -11,6 +10,7 @@ from candidates.run import Run
 from fusion.pairs.feature import Block
 from fusion.pairs.feature_context import LISTS, SPACES, PairContext, Space
 from fusion.pairs.table import FEATURES, features_of
+from tests.fusion.pairs.feature_worlds import all_pairs, plain_cosine, plain_lists, plain_near, world
 
 WORLDS = [world(30, 1), world(18, 2, depth=7, threads=1), world(40, 3, hub_weight=0.0), world(1, 4), world(2, 5)]
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from feature_worlds import all_pairs, world
 
 from candidates.axis import Axis
 from candidates.catalogue import Catalogue
@@ -15,6 +14,7 @@ from fusion.pairs import table
 from fusion.pairs.feature import Feature
 from fusion.pairs.feature_context import Looks, PairContext, Space
 from fusion.pairs.table import FEATURES, features_of, with_features
+from tests.fusion.pairs.feature_worlds import all_pairs, world
 
 MADE = world(35, 11)
 

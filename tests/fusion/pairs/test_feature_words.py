@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from feature_worlds import all_pairs, world
 
 from candidates.catalogue import Catalogue
 from candidates.product import Product
@@ -14,6 +13,7 @@ from candidates.run import Run
 from fusion.pairs.feature_context import PairContext
 from fusion.pairs.feature_words import vocabulary
 from fusion.pairs.table import FEATURES, features_of
+from tests.fusion.pairs.feature_worlds import all_pairs, world
 
 WORLDS = [world(30, 1), world(25, 2), world(1, 3)]
 

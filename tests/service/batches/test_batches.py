@@ -10,7 +10,7 @@ from candidates.errors import VariantsError
 from service.batches import evaluation, indexes, suggestions
 from service.batches.audit import AuditFailed, Limits, read_audit
 from service.batches.lines import Lines
-from service.store import Store
+from service.runs.store import Store
 from tests.service.batches.made_up_batches import build, evaluate, settings_file, suggest, write_feed
 
 

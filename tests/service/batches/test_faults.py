@@ -12,9 +12,9 @@ from candidates.errors import FolderBusy, PictureError
 from candidates.settings import Settings
 from service.batches import indexes, review, suggestions
 from service.batches.lines import Lines, in_work
-from service.job import Job
-from service.pipeline import run_into_store
-from service.store import Store
+from service.pipeline.run import run_into_store
+from service.runs.job import Job
+from service.runs.store import Store
 from tests.conftest import ROOT
 from tests.service.batches.made_up_batches import build, contents, evaluate, settings_file, suggest, write_feed
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from candidates.errors import AccessRefused, RunFolderError, ServerUnreachable, VariantsError
-from service.publishing import CONTENTS, Place
+from service.batches.publishing import CONTENTS, Place
 from tests.service.batches.made_up_batches import build, settings_file, suggest, write_feed
 
 

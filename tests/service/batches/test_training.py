@@ -8,8 +8,8 @@ import pytest
 from service.batches import training
 from service.batches.indexes import chosen
 from service.batches.lines import Lines, published
-from service.job import Job
-from service.learning.model import Model
+from service.runs.job import Job
+from service.runs.model import Model
 from tests.service.batches.made_up_batches import build, settings_file, write_feed
 
 GROUPS = 30

@@ -9,14 +9,14 @@ import pytest
 from candidates.run import same_lists
 from candidates.settings import Settings
 from eval.metrics import judged, recall
-from service import lookups
-from service.candidate_files import read_candidates
+from service.files.candidate_files import read_candidates
 from service.learning import held_out as held_out_lists
 from service.learning.in_words import taught_in_words
 from service.learning.planner import Plan
-from service.pipeline import run
+from service.neighbours import lookups
+from service.pipeline.run import run
 from service.steps.retrieve import neighbours_run
-from tests.service.conftest import regrouped, shuffled
+from tests.small_runs import regrouped, shuffled
 
 
 def learning(**sections):

@@ -1,0 +1,5 @@
+"""`python -m apps.cli` is `variants`."""
+
+from apps.cli import main
+
+main()

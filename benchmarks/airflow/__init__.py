@@ -1,0 +1,1 @@
+"""What Airflow adds to a run."""

@@ -1,0 +1,1 @@
+"""The image index on Elasticsearch, beside the embedded one."""

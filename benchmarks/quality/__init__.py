@@ -1,0 +1,1 @@
+"""How good candidates, pairs and groups are."""

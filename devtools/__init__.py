@@ -1,0 +1,1 @@
+"""Local Elasticsearch and Airflow, for development and tests."""

@@ -1,0 +1,257 @@
+"""Product exports of WooCommerce: one CSV, variable products and their variations in a row each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from candidates.errors import FeedError
+from candidates.product import ATTRIBUTES, Product, Refusal
+from candidates.settings import FeedSettings
+from intake.feeds.attribute_names import attribute_name
+from intake.feeds.contract import FeedRow, Format
+from intake.feeds.delimited import Row, Table, plain_name, shown_columns
+from intake.feeds.markup import plain_text
+
+NAMES: Mapping[str, str] = {
+    "id": "sku",
+    "title": "name",
+    "description": "description",
+    "seller": "seller",
+    "brand": "brands",
+    "product_type": "categories",
+    "price": "regular_price",
+    "link": "external_url",
+    "availability": "in_stock?",
+    "gtin": "gtin,_upc,_ean,_or_isbn",
+    "mpn": "mpn",
+    "pictures": "images",
+    "group": "parent",
+    **{name: name for name in (*ATTRIBUTES, "type", "short_description", "sale_price", "stock")},
+}
+"""WooCommerce's column for each of our names; colour and the like stand in numbered columns of their own."""
+
+_SIGNS = ("parent", "attribute_1_name", "regular_price", "in_stock?", "visibility_in_catalog", "is_featured?")
+_EXPECTS = f"separated by commas or semicolons, with the columns type, name, sku or id, and one of {', '.join(_SIGNS)}"
+
+_NUMBERED = re.compile(r"attribute_([0-9]{1,4})_(?:name|value\(s\))")
+_COMMA = re.compile(r"(?<!\\),")
+_GUARDED = ("'=", "'+", "'-", "'@")
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """The export's table, and where its columns stand.
+
+    Attributes:
+        table: The file.
+        at: Every column's place, by WooCommerce's names.
+        seller: The place of the seller's column.
+        attributes: The places of each numbered attribute's name and values.
+    """
+
+    table: Table
+    at: Mapping[str, int]
+    seller: int
+    attributes: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def open(cls, path: Path, settings: FeedSettings) -> _Sheet:
+        known = {*NAMES.values(), *_SIGNS}
+        tables = (Table.open(path, delimiter, NAMES, settings) for delimiter in ",;")
+        table = max(tables, key=lambda one: sum(name in known for name in one.positions))
+        numbers = {found[1] for found in map(_NUMBERED.fullmatch, table.positions) if found}
+        attributes = {
+            number: (table.position(f"attribute_{number}_name"), table.position(f"attribute_{number}_value(s)"))
+            for number in sorted(numbers, key=int)
+        }
+        at = {column: table.position(column) for column in {*NAMES.values(), "id"}}
+        return cls(table, at, table.seller_position(settings), attributes)
+
+    @property
+    def key(self) -> int:
+        """The place of the id, for the refusal of a row that can't be read."""
+        return self.at["sku"] if self.at["sku"] >= 0 else self.at["id"]
+
+    @property
+    def usable(self) -> bool:
+        return self.key >= 0 and self.at["type"] >= 0 and self.at["name"] >= 0
+
+    def said(self, row: Row, column: str) -> str:
+        """What a row says in a column."""
+        return _unguarded(row.cells[self.at[column]])
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """A variable product with variations, which have the texts that they lack from it, and its attributes' names."""
+
+    product: Product
+    names: Mapping[str, str]
+
+
+def _recognise(path: Path, settings: FeedSettings) -> str:
+    sheet = _Sheet.open(path, settings)
+    named = {*sheet.table.given, *map(plain_name, settings.columns)}
+    signs = [name for name in _SIGNS if name in named]
+    if not sheet.usable or not signs:
+        return ""
+    shown = [name for name in ("id", "type", "sku", "name") if sheet.at[name] >= 0]
+    return "columns " + ", ".join([*shown, *signs]) + (", parted by semicolons" if sheet.table.delimiter == ";" else "")
+
+
+def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
+    sheet = _Sheet.open(path, settings)
+    numbered = {name: name for name in map(plain_name, settings.columns) if _NUMBERED.fullmatch(name)}
+    sheet.table.require(settings, {**NAMES, **numbered})
+    if not sheet.usable:
+        raise FeedError(
+            f"{path}: as a WooCommerce export it must be {_EXPECTS}; it has {shown_columns(sheet.table.given)}",
+            "Name its columns with --map title=…; an export in English has them as they are",
+        )
+    parents = _parents(sheet)
+    for row in sheet.table.rows(sheet.key):
+        if isinstance(row, Refusal):
+            yield row
+        elif _is_variation(row, sheet):
+            yield _variation(row, sheet, parents)
+        else:
+            known = (parents[name].product for name in _called(row, sheet) if name in parents)
+            yield next((parent for parent in known if parent.line == row.line), None) or _product(row, sheet, {})
+
+
+def _parents(sheet: _Sheet) -> dict[str, _Parent]:
+    """The variable products by the names that variations call them by; those without variations are left out.
+
+    A parent may stand behind its variations, so the file is read once for these alone.
+    """
+    found: dict[str, _Parent] = {}
+    wanted: set[str] = set()
+    for row in sheet.table.rows(sheet.key):
+        if isinstance(row, Refusal):
+            continue
+        if _is_variation(row, sheet):
+            wanted.add(sheet.said(row, "parent"))
+        elif _is_variable(row, sheet):
+            names = {number: row.cells[name] for number, (name, _) in sheet.attributes.items()}
+            product = _product(row, sheet, {})
+            parent = _Parent(replace(product, group=product.id), names)
+            for called in _called(row, sheet):
+                found.setdefault(called, parent)
+    return {called: parent for called, parent in found.items() if called in wanted}
+
+
+def _kinds(row: Row, sheet: _Sheet) -> list[str]:
+    # `simple, virtual`; plug-ins add `variable-subscription`, `subscription_variation` and the like.
+    return [kind.strip().lower() for kind in sheet.said(row, "type").split(",")]
+
+
+def _is_variation(row: Row, sheet: _Sheet) -> bool:
+    kinds = _kinds(row, sheet)
+    return any(kind.endswith("variation") for kind in kinds) or (kinds == [""] and bool(sheet.said(row, "parent")))
+
+
+def _is_variable(row: Row, sheet: _Sheet) -> bool:
+    return any(kind.startswith("variable") for kind in _kinds(row, sheet))
+
+
+def _called(row: Row, sheet: _Sheet) -> list[str]:
+    """What the `Parent` of a variation may call this row; the first is the product's id."""
+    number = sheet.said(row, "id")
+    return list(filter(None, (sheet.said(row, "sku"), number and f"id:{number}")))
+
+
+def _variation(row: Row, sheet: _Sheet, parents: Mapping[str, _Parent]) -> Product:
+    called = sheet.said(row, "parent")
+    parent = parents.get(called)
+    if parent is None:
+        return replace(_product(row, sheet, {}), group=called)
+    own, shared = _product(row, sheet, parent.names), parent.product
+    return replace(
+        own,
+        title=own.title or shared.title,
+        description=own.description or shared.description,
+        seller=own.seller or shared.seller,
+        brand=own.brand or shared.brand,
+        product_type=own.product_type or shared.product_type,
+        pictures=own.pictures or shared.pictures,
+        group=shared.id,
+    )
+
+
+def _product(row: Row, sheet: _Sheet, names: Mapping[str, str]) -> Product:
+    def said(column: str) -> str:
+        return sheet.said(row, column)
+
+    attributes = _attributes(row, sheet, names)
+    described = (plain_text(said(part)) for part in ("description", "short_description"))
+    return Product(
+        id=next(iter(_called(row, sheet)), ""),
+        title=said("name"),
+        description=" ".join(filter(None, described)),
+        seller=row.cells[sheet.seller],
+        brand=_unescaped(said("brands")) or attributes.get("brand", ""),
+        product_type=_deepest(said("categories")),
+        price=said("regular_price") or said("sale_price"),
+        link=said("external_url"),
+        availability=_availability(said("in_stock?"), said("stock")),
+        gtin=said("gtin,_upc,_ean,_or_isbn"),
+        mpn=said("mpn"),
+        attributes=attributes,
+        pictures=tuple(dict.fromkeys(_listed(said("images")))),
+        line=row.line,
+    )
+
+
+def _attributes(row: Row, sheet: _Sheet, names: Mapping[str, str]) -> dict[str, str]:
+    """A row's attributes; a name that it leaves out stands among `names`.
+
+    The several values of a variable product are its variations', each has one of them.
+    """
+    variable = _is_variable(row, sheet)
+    found: dict[str, str] = {}
+    for number, (named, valued) in sheet.attributes.items():
+        name = attribute_name(row.cells[named] or names.get(number, "")) or f"attribute {number}"
+        value = _unguarded(row.cells[valued])
+        if value and not (variable and len(_listed(value)) > 1):
+            found.setdefault(name, _unescaped(value))
+    for name in ATTRIBUTES:
+        value = sheet.said(row, name)
+        if value:
+            found.setdefault(name, value)
+    return found
+
+
+def _unguarded(cell: str) -> str:
+    """A cell without the apostrophe that WooCommerce puts before what a spreadsheet would calculate."""
+    return cell[1:] if cell.startswith(_GUARDED) else cell
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("\\,", ",")
+
+
+def _listed(text: str) -> list[str]:
+    """The values of a list; a comma within one stands behind a backslash."""
+    return [_unescaped(part).strip() for part in _COMMA.split(text) if part.strip()]
+
+
+def _deepest(categories: str) -> str:
+    """The deepest of several category paths (the first of these), levels parted by ` > `."""
+    paths = [[level.strip() for level in path.split(">") if level.strip()] for path in _listed(categories)]
+    deepest: list[str] = max(paths, key=len, default=[])
+    return " > ".join(deepest)
+
+
+def _availability(in_stock: str, quantity: str) -> str:
+    if not in_stock:
+        try:
+            in_stock = "1" if float(quantity) > 0 else "0"
+        except ValueError:
+            return quantity
+    return {"1": "in_stock", "0": "out_of_stock"}.get(in_stock, in_stock)
+
+
+WOOCOMMERCE = Format("WooCommerce export", _EXPECTS, _recognise, _read, lambda path: path.parent)

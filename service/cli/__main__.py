@@ -1,5 +1,0 @@
-"""`python -m service.cli` is `variants`."""
-
-from service.cli import main
-
-main()

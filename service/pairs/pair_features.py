@@ -1,0 +1,170 @@
+"""The features of a catalogue's candidate pairs, in spaces that had no part in what the pairs are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from candidates.pairs import PairTable
+from candidates.vectors import Vectors
+from fusion.merge.hubs import depth_for
+from fusion.merge.strategies import budget
+from fusion.pairs.feature_context import DEPTH, Looks, PairContext, Space
+from fusion.pairs.table import with_features
+from service.learning.heads import split_groups
+from service.learning.held_out import FOLDS, Everyone, Lookups, everyone, taught_lookups
+from service.learning.spaces import Ingredients, Shrinkage
+from service.neighbours.lookups import image_lookup, lexical_lookup, text_lookup
+from service.runs.job import Job
+from service.runs.progress import track
+from service.steps.project import ingredients
+
+MOST_GROUPS = 5_000
+"""With more known groups than this a sample of so many is held out at once, instead of all of them by turns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """What is the same in all spaces.
+
+    Attributes:
+        job: The run.
+        lexical: The look-up by letters, and its lists.
+        looks: What the pictures look like.
+    """
+
+    job: Job
+    lexical: Lookups
+    looks: Looks | None
+
+    @classmethod
+    def of(cls, job: Job) -> Base:
+        """Opens what a run has."""
+        lookup = lexical_lookup(job)
+        deep = max(1, min(depth_for(_depth(job)), len(job.catalogue) - 1))
+        letters = Lookups(text_lookup(job), image_lookup(job), lookup, lookup.neighbours(job.catalogue.axis.rows, deep))
+        return cls(job, letters, looks_of(job))
+
+    def context(self, found: Everyone, before: PairContext | None = None) -> PairContext:
+        """What features are computed from; what depends on the catalogue alone is taken over from `before`."""
+        hub = self.job.fused.hub_weight
+        spaces = {
+            "text": Space.of(found.text.weights, found.lists.text, hub_weight=hub),
+            "image": Space.of(found.image.vectors.values, found.lists.image, found.image.owners, hub_weight=hub),
+            "lexical": Space.of(found.lexical.weights, found.lists.lexical, hub_weight=hub),
+        }
+        if before is not None:
+            return before.with_lists(spaces, found.fused)
+        return PairContext(self.job.catalogue, spaces, found.fused, self.looks, self.job.threads)
+
+
+def looks_of(job: Job) -> Looks | None:
+    """What the pictures look like; None where there are none."""
+    axis, owners = job.pictures.axis, job.pictures.owners
+    if not len(axis):
+        return None
+    return Looks(np.asarray(Vectors.open(job.folder.looks, axis).values, np.float32), owners)
+
+
+def own_features(job: Job, pairs: PairTable) -> PairTable:
+    """The features of pairs in the spaces of the run itself."""
+    base = Base.of(job)
+    return with_features(base.context(everyone(job, base.lexical, _depth(job))), pairs)
+
+
+def held_out_pairs(job: Job, bound: NDArray[np.int32] | None = None) -> PairTable:
+    """All candidate pairs of a catalogue with features from spaces that saw neither product's group.
+
+    Groups are dealt to folds; for every two folds spaces are learned from the groups of the others, and give the
+    pairs between the two. A pair within one fold is given by that fold and another one, drawn for each pair: so
+    pairs of variants, which always lie within one fold, come from the same spaces as all others. Products without a
+    group are dealt out like the others. Of a great many groups one sample is held out, and the pairs that touch it
+    are taken, from spaces that all other groups taught.
+
+    Args:
+        job: The run.
+        bound: int32 (n,): groups that are dealt to folds whole; those that may be learned from where not given.
+    """
+    made_of, base = ingredients(job), Base.of(job)
+    share = _shrinkage(job)
+    parts = [
+        _part(job, made_of, base, part, share) for part in track(list(_parts(job, bound)), "pairs of groups held out")
+    ]
+    order = np.argsort(np.concatenate([part.keys for part in parts]), kind="stable")
+    left, right = (np.concatenate([getattr(part, side) for part in parts])[order] for side in ("left", "right"))
+    columns = {name: np.concatenate([part.columns[name] for part in parts])[order] for name in parts[0].columns}
+    return PairTable(job.catalogue.axis, left, right, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Groups to learn from, and the pairs to take.
+
+    Attributes:
+        taught: int32 (n,): groups that the spaces are learned from.
+        first: The folds whose pairs are taken.
+        second: The other of them.
+        fold: int64 (n,): fold of each product; −1 for products that are not sampled.
+    """
+
+    taught: NDArray[np.int32]
+    first: int
+    second: int
+    fold: NDArray[np.int64]
+
+    @property
+    def left_out(self) -> NDArray[np.bool_]:
+        """Products about which nothing may be guessed: those whose pairs are taken."""
+        return np.isin(self.fold, (self.first, self.second))
+
+    def takes(self, pairs: PairTable) -> NDArray[np.bool_]:
+        """Which pairs are this part's."""
+        one, other = self.fold[pairs.left], self.fold[pairs.right]
+        if self.first == self.second:
+            return (one >= 0) | (other >= 0)
+        drawn = (pairs.left * np.int64(2_654_435_761) + pairs.right * np.int64(40_503)) >> 7
+        other = np.where(one == other, (one + 1 + drawn % (FOLDS - 1)) % FOLDS, other)
+        mine: NDArray[np.bool_] = (np.minimum(one, other) == self.first) & (np.maximum(one, other) == self.second)
+        return mine
+
+
+def _parts(job: Job, bound: NDArray[np.int32] | None) -> Iterator[_Part]:
+    groups, seed = job.lessons.groups, job.settings.run.seed
+    bound = groups if bound is None else bound
+    names = np.unique(bound[bound >= 0])
+    random = np.random.default_rng(seed)
+    if len(names) > MOST_GROUPS:
+        sampled = np.isin(bound, random.choice(names, MOST_GROUPS, replace=False))
+        yield _Part(np.where(sampled, -1, groups).astype(np.int32), 0, 0, np.where(sampled, 0, -1))
+        return
+    fold = split_groups(bound, FOLDS, seed)
+    fold = np.where(fold < 0, random.integers(0, FOLDS, len(fold)), fold)
+    for first, second in combinations(range(FOLDS), 2):
+        taught = np.where((fold == first) | (fold == second), -1, groups).astype(np.int32)
+        yield _Part(taught, first, second, fold)
+
+
+def _shrinkage(job: Job) -> Shrinkage | None:
+    """What the run's own heads chose: one number of five each, which the groups held out had a part in choosing."""
+    learned = job.folder.require("learn").counts.get("learned")
+    return Shrinkage(*((learned[side]["shrinkage"],) for side in ("text", "image"))) if learned else None
+
+
+def _part(job: Job, made_of: Ingredients, base: Base, part: _Part, shrinkage: Shrinkage | None) -> PairTable:
+    lookups = replace(
+        taught_lookups(job, made_of, part.taught, part.left_out, shrinkage),
+        lexical=base.lexical.lexical,
+        every_lexical=base.lexical.every_lexical,
+    )
+    found = everyone(job, lookups, _depth(job))
+    pairs = PairTable.of_candidates(found.candidates(job.merge, job.fused, job.threads))
+    return with_features(base.context(found), pairs.take(part.takes(pairs)))
+
+
+def _depth(job: Job) -> int:
+    """How long fused lists must be."""
+    return max(DEPTH, budget(job.merge), job.fused.seed_depth)

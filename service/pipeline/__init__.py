@@ -1,0 +1,1 @@
+"""Whole runs: run, estimate, preview and train."""

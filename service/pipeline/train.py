@@ -1,0 +1,90 @@
+"""Learns a model from a catalogue's known groups, measures it on groups that it did not see, and plans with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from candidates.qrels import Qrels
+from candidates.run import Run
+from eval.bootstrap import Interval, intervals
+from eval.metrics import judged, recall
+from service.learning.planning import planned
+from service.runs.job import Job
+from service.runs.model import Model
+from service.steps.describe import describe_pictures
+from service.steps.learn import learn
+from service.steps.learn_pairs import learn_pairs
+from service.steps.plan import plan
+from service.steps.project import project
+
+AT = (10, 50, 100)
+"""Depths at which recall is measured."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Recall of one list at one depth, on groups that nothing was learned from.
+
+    Attributes:
+        list: What made the list.
+        k: The depth.
+        recall: Mean over queries, with its interval over groups.
+    """
+
+    list: str
+    k: int
+    recall: Interval
+
+
+def train(job: Job, out: Path) -> tuple[Model, list[Figure]]:
+    """Learns a model from a run whose vectors are made, measures it, and writes it to the folder `out`.
+
+    Args:
+        job: The run; its groups count within each seller unless they are declared global.
+        out: Where the model goes.
+
+    Returns:
+        The model, learned from all groups, and the recall of its lists on groups held out: each query is ranked
+        by heads that its own group had no part in. Empty where fewer than two groups are known.
+    """
+    # A model serves every strategy, whichever the settings name, and has spaces of its own.
+    merge = job.settings.merge.model_copy(update={"strategy": "planned"})
+    learning = job.settings.learn.model_copy(update={"spaces": "learned", "train": True, "model": ""})
+    job = Job(job.folder, job.settings.model_copy(update={"merge": merge, "learn": learning}))
+    for step in (learn, project, plan, describe_pictures, learn_pairs):
+        step(job)
+    figures = held_out_figures(job)
+    said = {"held_out": [asdict(one) for one in figures], "plan": asdict(planned(job, 0)) if figures else {}}
+    own = Model.open(job.folder.model)
+    about = own.about | said | {"precision": _precision(job)}
+    model = Model(own.text, own.image, own.base, own.lexicon, about, job.pair_model)
+    model.save(out)
+    return model, figures
+
+
+def _precision(job: Job) -> dict[str, Any]:
+    """How right pairs and groups are on groups held out; empty where no classifier could be learned."""
+    learned = job.folder.require("learn_pairs").counts["learned"]
+    return dict(json.loads(job.folder.precision.read_text("utf-8"))) if learned else {}
+
+
+def held_out_figures(job: Job) -> list[Figure]:
+    """Recall of the text, the image and the fused lists, each query ranked without its own group's part."""
+    if len(np.unique(job.qrels.groups[job.qrels.queries()])) < 2:
+        return []
+    found = job.held_out
+    lists = {"text": found.text, "image": found.image, "fused": found.fused, "fused hop": found.fused_hop()}
+    return [one for name, run in lists.items() if run is not None for one in _figures(name, run, job.qrels, job)]
+
+
+def _figures(name: str, run: Run, qrels: Qrels, job: Job) -> list[Figure]:
+    measured = judged(run, qrels)
+    table = np.stack([recall(measured, k) for k in AT], axis=1)
+    options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
+    found = intervals(table, qrels.groups[job.held_out.rows], **options)
+    return [Figure(name, k, one) for k, one in zip(AT, found, strict=True)]
