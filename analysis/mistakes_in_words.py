@@ -171,7 +171,7 @@ def _threshold_in_words(held: HeldPairs) -> str:
     missed = figures.known - figures.variants
     lost = (
         f"{counted(missed, 'known variant')} of {figures.known:,} ({percent(missed / max(1, figures.known))}) are no "
-        "candidates, which no classifier can mend."
+        "candidates, which no classifier can fix."
     )
     if held.threshold > 1:
         return f"**At a wanted precision of {percent(wanted, 0)}** nothing is suggested: it is out of reach. {lost}"

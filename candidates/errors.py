@@ -4,19 +4,19 @@ from __future__ import annotations
 
 
 class VariantsError(Exception):
-    """Something the person in front of the screen can mend.
+    """Something the person in front of the screen can fix.
 
     Args:
         what: What is wrong, naming the offending id, column, file or value.
-        mend: The next thing to try.
+        fix: The next thing to try.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(f"{what}. {mend}" if mend else what)
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(f"{what}. {fix}" if fix else what)
         self.what = what
-        self.mend = mend
+        self.fix = fix
 
 
 class FeedError(VariantsError):

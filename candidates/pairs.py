@@ -20,7 +20,7 @@ from candidates.run import Run
 _ID = pa.dictionary(pa.int32(), pa.string())
 _SIDES = ("left_id", "right_id")
 _AXIS = b"items"
-_MEND = "Make the pairs again from this catalogue's candidates"
+_FIX = "Make the pairs again from this catalogue's candidates"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +43,14 @@ class PairTable:
         """Checks order and lengths; only a fault of ours, or a file that was changed, fails here."""
         m, n = len(self.left), len(self.items)
         if self.left.dtype != np.int32 or self.right.dtype != np.int32 or self.right.shape != (m,):
-            raise SchemaError("the two sides of a pair table must be int32 arrays of one length", _MEND)
+            raise SchemaError("the two sides of a pair table must be int32 arrays of one length", _FIX)
         if m and (self.left.min() < 0 or self.right.max() >= n or (self.left >= self.right).any()):
-            raise SchemaError(f"pairs must be rows of {n:,} products, the lower row first", _MEND)
+            raise SchemaError(f"pairs must be rows of {n:,} products, the lower row first", _FIX)
         if (np.diff(self.keys) <= 0).any():
-            raise SchemaError("pairs must ascend, each of them once", _MEND)
+            raise SchemaError("pairs must ascend, each of them once", _FIX)
         for name, values in self.columns.items():
             if values.shape != (m,) or values.dtype != np.float32:
-                raise SchemaError(f"column {name!r} must hold float32 numbers for {m:,} pairs", _MEND)
+                raise SchemaError(f"column {name!r} must hold float32 numbers for {m:,} pairs", _FIX)
 
     @classmethod
     def of(cls, items: Axis, one: NDArray[np.integer], other: NDArray[np.integer]) -> PairTable:
@@ -165,7 +165,7 @@ class PairTable:
         names = parts[0].columns
         for one, where in zip(parts, paths, strict=True):
             if list(one.columns) != list(names):
-                raise SchemaError(f"{where} has other columns than {paths[0].name}", _MEND)
+                raise SchemaError(f"{where} has other columns than {paths[0].name}", _FIX)
         if len(parts) == 1:
             return parts[0]
         columns = {name: np.concatenate([one.columns[name] for one in parts]) for name in names}
@@ -192,10 +192,10 @@ def _read(path: Path, items: Axis) -> PairTable:
         raise RunFolderError(f"{path}: no readable pairs ({reason})", "Run the step that makes them again") from error
     missing = [name for name in _SIDES if name not in table.column_names]
     if missing:
-        raise SchemaError(f"{path} lacks the column {', '.join(missing)}", _MEND)
+        raise SchemaError(f"{path} lacks the column {', '.join(missing)}", _FIX)
     made_for = (table.schema.metadata or {}).get(_AXIS, b"").decode()
     if made_for and made_for != items.digest:
-        raise AxisMismatch(f"{path}: pairs of other products than these", _MEND)
+        raise AxisMismatch(f"{path}: pairs of other products than these", _FIX)
     left, right = (_rows(table[name], items, path) for name in _SIDES)
     names = [name for name in table.column_names if name not in _SIDES]
     wordy = [name for name in names if not _is_number(table.schema.field(name).type)]
@@ -220,5 +220,5 @@ def _rows(column: pa.ChunkedArray, items: Axis, path: Path) -> NDArray[np.int32]
     rows: NDArray[np.int32] = known[encoded.indices.to_numpy()]
     if (rows < 0).any():
         stranger = column[int(np.flatnonzero(rows < 0)[0])].as_py()
-        raise AxisMismatch(f"{path}: the id {stranger!r} is no product of the catalogue", _MEND)
+        raise AxisMismatch(f"{path}: the id {stranger!r} is no product of the catalogue", _FIX)
     return rows

@@ -56,13 +56,13 @@ class Refusal:
         where: The feed's line (`line 12`) or the picture's path.
         id: The product's id, empty where the row has none.
         reason: What is wrong with it.
-        mend: What its owner can do.
+        fix: What its owner can do.
     """
 
     where: str
     id: str
     reason: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)

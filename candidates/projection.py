@@ -102,7 +102,7 @@ class Projection:
     @classmethod
     def open(cls, path: Path) -> Projection:
         """Reads a projection; raises `ModelMissing` where the file is missing, cut short or changed."""
-        mend = "Learn it again, or fetch the model again"
+        fix = "Learn it again, or fetch the model again"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 about = json.loads(stored["about"].tobytes())
@@ -110,9 +110,9 @@ class Projection:
                 version = about["version"]
         except Exception as error:  # zipfile, zlib, json and numpy raise many kinds over a damaged file.
             reason = " ".join(str(error).split())
-            raise ModelMissing(f"{path}: no readable projection ({reason})", mend) from error
+            raise ModelMissing(f"{path}: no readable projection ({reason})", fix) from error
         if projection.version != version:
-            raise ModelMissing(f"{path}: its contents are not those it was saved with", mend)
+            raise ModelMissing(f"{path}: its contents are not those it was saved with", fix)
         return projection
 
 

@@ -41,7 +41,7 @@ IMAGES = pa.schema(
 )
 """`image/images.parquet`: one row a usable picture, key `image_id`; `digest` covers the file's bytes."""
 
-FETCHED = pa.schema([("url", pa.string()), ("path", pa.string()), ("what", pa.string()), ("mend", pa.string())])
+FETCHED = pa.schema([("url", pa.string()), ("path", pa.string()), ("what", pa.string()), ("fix", pa.string())])
 """`image/fetched.parquet`: one row a URL that the feed names, key `url`."""
 
 STAMPS = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("changed", pa.int64()), ("digest", pa.string())])
@@ -62,8 +62,11 @@ CANDIDATES = pa.schema(
 )
 """`candidates/part-*.parquet`: key (`query_id`, `candidate_id`); null where a list does not hold the pair."""
 
-REFUSED = ("where", "id", "reason", "mend")
+REFUSED = ("where", "id", "reason", "fix")
 """`refused.csv`: one row a refused feed row or picture."""
+
+REFUSED_BEFORE = ("where", "id", "reason", "mend")
+"""The same as it was written until the column `mend` was called `fix`."""
 
 GROUPS = ("id", "item_group_id", "varies")
 """`groups.csv`: one row a product of a group; it loads as a supplemental feed."""

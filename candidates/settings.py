@@ -241,7 +241,7 @@ class Settings(_Section):
         try:
             chosen: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{path}: {error}", "Mend the file, or leave out --settings") from error
+            raise SettingsError(f"{path}: {error}", "Fix the file, or leave out --settings") from error
         for section, values in sections.items():
             given = chosen.setdefault(section, {})
             if isinstance(given, dict):

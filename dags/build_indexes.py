@@ -12,8 +12,8 @@ from apps.airflow.schedule import DEFAULTS, INDEXES, alert, run_date, run_name, 
 DOCS = """
 ### Reads tonight's feed and makes it searchable
 
-1. **read_feed** reads the feeds and fetches pictures. Rows that can't be used are listed with reason and mend in
-   `refused.csv`. A feed that can't be read stops the run at once: mend it and trigger the run again.
+1. **read_feed** reads the feeds and fetches pictures. Rows that can't be used are listed with reason and fix in
+   `refused.csv`. A feed that can't be read stops the run at once: fix it and trigger the run again.
 2. **encode_texts**, **encode_pictures** work shard by shard. Only what is new or changed since last night is
    encoded.
 3. **text_index**, **image_index** build the indexes beside those that serve.

@@ -91,15 +91,15 @@ class Base:
     @classmethod
     def open(cls, path: Path) -> Base:
         """Reads a base; raises `RunFolderError` where the file is missing, cut short or changed."""
-        mend = "Delete it and run again: it is computed anew"
+        fix = "Delete it and run again: it is computed anew"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 matrix, version = stored["matrix"], str(stored["version"])
         except Exception as error:  # zipfile, zlib and numpy raise many kinds over a damaged file.
-            raise RunFolderError(f"{path}: no readable base ({error})", mend) from error
+            raise RunFolderError(f"{path}: no readable base ({error})", fix) from error
         base = cls(matrix.shape[0], matrix if matrix.shape[1] else None)
         if base.version != version:
-            raise RunFolderError(f"{path}: its numbers are not those it was saved with", mend)
+            raise RunFolderError(f"{path}: its numbers are not those it was saved with", fix)
         return base
 
 

@@ -266,7 +266,7 @@ def _as_npy(array: NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-_MEND = "Delete the folder and run again"
+_FIX = "Delete the folder and run again"
 
 
 def _stamp(folder: Path) -> dict[str, Any]:
@@ -274,9 +274,9 @@ def _stamp(folder: Path) -> dict[str, Any]:
     try:
         stamp: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: no readable index ({error})", _MEND) from error
+        raise RunFolderError(f"{path}: no readable index ({error})", _FIX) from error
     if not isinstance(stamp, dict) or stamp.get("format") != _FORMAT:
-        raise RunFolderError(f"{path}: not an index of format {_FORMAT}", _MEND)
+        raise RunFolderError(f"{path}: not an index of format {_FORMAT}", _FIX)
     return stamp
 
 
@@ -289,7 +289,7 @@ def _planes(folder: Path, stamp: dict[str, Any]) -> Hyperplanes:
     described = dict(stamp["planes"])
     kind = described.pop("kind", "hyperplanes")  # indexes from before there were two kinds name none
     if kind not in CODES:
-        raise RunFolderError(f"{folder}: codes of an unknown kind {kind!r}", _MEND)
+        raise RunFolderError(f"{folder}: codes of an unknown kind {kind!r}", _FIX)
     return CODES[kind](**described)
 
 
@@ -297,7 +297,7 @@ def _checked(path: Path, digest: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise RunFolderError(f"{path}: {error.strerror}", _MEND) from error
+        raise RunFolderError(f"{path}: {error.strerror}", _FIX) from error
     if digest_bytes(content) != digest:
-        raise RunFolderError(f"{path}: not as it was saved", _MEND)
+        raise RunFolderError(f"{path}: not as it was saved", _FIX)
     return content

@@ -260,9 +260,9 @@ def _no_picture(content: bytes, name: str) -> PictureError:
         return PictureError(
             f"{name}: a JSON answer, not a picture", "Check the address; the shop sent a message instead"
         )
-    for begin, what, mend in _STRANGERS:
+    for begin, what, fix in _STRANGERS:
         if content.startswith(begin):
-            return PictureError(f"{name}: {what}", mend)
+            return PictureError(f"{name}: {what}", fix)
     if content[4:8] == b"ftyp":
         return PictureError(f"{name}: a HEIC picture or a film, no picture of a known kind", _AS_JPEG)
     return PictureError(f"{name}: no picture of a known kind, or only its first bytes", _AS_JPEG)

@@ -43,7 +43,7 @@ class PictureFile:
 
     def refusal(self, problem: PictureError) -> Refusal:
         """The row of `refused.csv` for this picture."""
-        return Refusal(self.name, self.id.rsplit("#", 1)[0], problem.what, problem.mend)
+        return Refusal(self.name, self.id.rsplit("#", 1)[0], problem.what, problem.fix)
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class FetchedPicture:
     Attributes:
         path: The file with its bytes; empty where there is none.
         what: Why there is none.
-        mend: What the feed's owner can do.
+        fix: What the feed's owner can do.
     """
 
     path: str
     what: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _located(identifier: str, row: int, position: int, name: str, places: Pictur
 
 def _fetched_path(fetched: FetchedPicture) -> Path:
     if not fetched.path:
-        raise PictureError(fetched.what, fetched.mend)
+        raise PictureError(fetched.what, fetched.fix)
     return Path(fetched.path)
 
 
@@ -115,7 +115,9 @@ def write_fetched(path: Path, fetched: Mapping[str, FetchedPicture]) -> None:
 
 def read_fetched(path: Path) -> dict[str, FetchedPicture]:
     """Reads `fetched.parquet`; raises `SchemaError` where a column is missing."""
-    rows = schema.require(pq.read_table(path), schema.FETCHED, str(path)).to_pylist()
+    table = pq.read_table(path)
+    table = table.rename_columns(["fix" if name == "mend" else name for name in table.column_names])  # its name before
+    rows = schema.require(table, schema.FETCHED, str(path)).to_pylist()
     return {row.pop("url"): FetchedPicture(**row) for row in rows}
 
 

@@ -190,7 +190,7 @@ class Lexicon:
     @classmethod
     def open(cls, path: Path) -> Lexicon:
         """Reads a lexicon; raises `ModelMissing` where the file is missing, cut short or changed."""
-        mend = "Learn it again, or fetch the model again"
+        fix = "Learn it again, or fetch the model again"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 about = json.loads(stored["about"].tobytes())
@@ -199,9 +199,9 @@ class Lexicon:
                 changed = lexicon.version != version
         except Exception as error:  # zipfile, zlib, json and numpy raise many kinds over a damaged file.
             reason = " ".join(str(error).split())
-            raise ModelMissing(f"{path}: no readable lexicon ({reason})", mend) from error
+            raise ModelMissing(f"{path}: no readable lexicon ({reason})", fix) from error
         if changed:
-            raise ModelMissing(f"{path}: its contents are not those it was saved with", mend)
+            raise ModelMissing(f"{path}: its contents are not those it was saved with", fix)
         return lexicon
 
 

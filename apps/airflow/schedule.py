@@ -34,7 +34,7 @@ RETRIES = ExceptionRetryPolicy(
     [
         RetryRule("candidates.errors.ServerUnreachable", RetryAction.DEFAULT, reason="a server may answer later"),
         RetryRule("candidates.errors.FolderBusy", RetryAction.DEFAULT, reason="another run will have ended"),
-        RetryRule("candidates.errors.VariantsError", RetryAction.FAIL, reason="a person must mend this first"),
+        RetryRule("candidates.errors.VariantsError", RetryAction.FAIL, reason="a person must fix this first"),
     ]
 )
 """A person's mistake fails at once; a server that does not answer is asked again, later and later."""

@@ -67,7 +67,7 @@ def check(out: Out) -> None:
     found = images.check()
     _say(images.window.alias, found.counts)
     if not found.complete:
-        console.print("`variants index repair` mends it", markup=False, highlight=False)
+        console.print("`variants index repair` fixes it", markup=False, highlight=False)
         raise typer.Exit(1)
 
 

@@ -252,13 +252,13 @@ class PairModel:
         from fusion.pairs.collective import NAMES
         from fusion.pairs.trees import Trees
 
-        mend = "Fetch it again, or learn it again with `variants train`"
+        fix = "Fetch it again, or learn it again with `variants train`"
         try:
             plain = json.loads((folder / _ABOUT).read_text("utf-8"))
             if plain["format"] != _FORMAT:
-                raise ModelMissing(f"{folder}: a classifier of another version of this program", mend)
+                raise ModelMissing(f"{folder}: a classifier of another version of this program", fix)
             if digest_file(folder / _ARRAYS) != plain["files"][_ARRAYS]:
-                raise ModelMissing(f"{folder}: {_ARRAYS} is not what was saved", mend)
+                raise ModelMissing(f"{folder}: {_ARRAYS} is not what was saved", fix)
             with np.load(folder / _ARRAYS, allow_pickle=False) as file:
                 arrays = dict(file)
             names = tuple(plain["names"])
@@ -270,7 +270,7 @@ class PairModel:
             calibration = Calibration(plain["method"], **_part(arrays, "calibration"))
             return cls(names, first, second, calibration, Thresholds(**_part(arrays, "thresholds")), plain["about"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelMissing(f"{folder}: no readable classifier ({' '.join(str(error).split())})", mend) from error
+            raise ModelMissing(f"{folder}: no readable classifier ({' '.join(str(error).split())})", fix) from error
 
 
 def _part(arrays: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:

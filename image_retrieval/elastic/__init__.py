@@ -13,5 +13,5 @@ identifier that follows from the image's, so that whatever was sent may be sent 
 | `filters` | a `Filter` in the words of Elasticsearch |
 | `search` | `ElasticIndex`: meets the contract of an index |
 | `live` | `LiveElasticIndex`: meets the contract of an index whose items come and go |
-| `check` | compares the index with what it should hold, mends it, audits a version before it comes into force |
+| `check` | compares the index with what it should hold, fixes it, audits a version before it comes into force |
 """

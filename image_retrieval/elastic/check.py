@@ -1,4 +1,4 @@
-"""Compares a window with what it should hold, mends it, and audits a version before it comes into force."""
+"""Compares a window with what it should hold, fixes it, and audits a version before it comes into force."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def repair(
     """Loads what is missing or changed, and removes what is stray or stands twice.
 
     Args:
-        window: What to mend.
+        window: What to fix.
         documents: What it should hold.
         checked: A comparison made just before, so that it need not be made again.
         threads: See `load`.

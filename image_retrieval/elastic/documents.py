@@ -121,7 +121,7 @@ def document_of(image: Image, layout: Layout) -> Document | Refusal:
     except UnicodeEncodeError:
         reason = "its id or text holds half a character"
     if reason:
-        return Refusal(image.id, image.product, reason, "Mend the feed, or encode its picture again")
+        return Refusal(image.id, image.product, reason, "Fix the feed, or encode its picture again")
     identifier, key = identifier_of(image.id)
     digest = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") >> 1
     return Document(identifier, key, digest, image.id, image.product, image.added, content)

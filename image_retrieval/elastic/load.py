@@ -198,7 +198,7 @@ class _Sender:
         refused = [one for one in piece if isinstance(one, Refusal)]
         lines = [(self._line(one), one) for one in piece if isinstance(one, Document)]
         faults, resent = _bulk(self.window, "loading images", lines)
-        refused += [Refusal(one.image, one.product, reason, "Mend the feed, or report it") for one, reason in faults]
+        refused += [Refusal(one.image, one.product, reason, "Fix the feed, or report it") for one, reason in faults]
         faulty = {one.id for one, _ in faults}
         stored = [one for _, one in lines if one.id not in faulty]
         replaced = self._replaced(stored) if self.replace else 0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 BESIDE = "Fill this version beside the one in force, and swap once its audit has passed"
-"""The mend wherever two versions would meet."""
+"""The fix wherever two versions would meet."""
 
 
 @dataclass(frozen=True)

@@ -102,15 +102,15 @@ class OnnxEncoder:
 def _session(file: Path) -> Any:
     import onnxruntime
 
-    mend = "Give the file as onnx:FILE#OUTPUT, or use the model `hog`, which needs none"
+    fix = "Give the file as onnx:FILE#OUTPUT, or use the model `hog`, which needs none"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    path = weights_file(file, mend)
+    path = weights_file(file, fix)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors derive from Exception alone.
-        raise ModelMissing(f"{path} is no ONNX network that can be run ({error})", mend) from error
+        raise ModelMissing(f"{path} is no ONNX network that can be run ({error})", fix) from error
 
 
 def _input_size(file: Path, session: Any) -> tuple[int, int]:

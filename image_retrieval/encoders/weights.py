@@ -8,10 +8,10 @@ from pathlib import Path
 from candidates.errors import ModelMissing
 
 
-def weights_file(path: Path, mend: str) -> Path:
+def weights_file(path: Path, fix: str) -> Path:
     """The path of a file of weights; raises `ModelMissing` where there is no such file."""
     if not path.is_file():
-        raise ModelMissing(f"no model file at {path}", mend)
+        raise ModelMissing(f"no model file at {path}", fix)
     return path
 
 

@@ -37,7 +37,7 @@ FORMATS: dict[str, Format] = {
 }
 """Every format by the name that the settings give it, in the order in which they are tried."""
 
-_MEND_TWICE = "Give every product an id of its own; where sellers share ids, --qualify-ids makes them SELLER:ID"
+_FIX_TWICE = "Give every product an id of its own; where sellers share ids, --qualify-ids makes them SELLER:ID"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -89,8 +89,8 @@ def read_feed(path: Path, settings: FeedSettings, place: str = "", seen: dict[st
     refused = rows.all_refused()
     if not len(catalogue):
         first = f", first {refused[0].where}: {refused[0].reason}" if refused else ""
-        mend = refused[0].mend if refused else "Below the column names there must be products"
-        raise FeedError(f"{path}: none of its {len(refused)} rows can be used{first}", mend)
+        fix = refused[0].fix if refused else "Below the column names there must be products"
+        raise FeedError(f"{path}: none of its {len(refused)} rows can be used{first}", fix)
     return Feed(catalogue, refused, rows.all_merged(), chosen.pictures(path), name, detected_by)
 
 
@@ -182,7 +182,7 @@ class _Rows:
 
     def _orphan(self, row: Merged) -> Refusal:
         reason = f"{row.reason}, of the product {row.into!r}, which was refused"
-        flaw = refused(row.line, row.id, reason, "Mend that product's row")
+        flaw = refused(row.line, row.id, reason, "Fix that product's row")
         return replace(flaw, where=self.place + flaw.where)
 
 
@@ -193,15 +193,15 @@ def _line(where: str, otherwise: int) -> int:
 
 def _flaw(product: Product, seen: dict[str, str]) -> Refusal | None:
     if not product.id:
-        reason, mend = "no id", "Give every product an id"
+        reason, fix = "no id", "Give every product an id"
     elif len(product.id) > LONGEST_ID:
-        reason, mend = f"an id of {len(product.id):,} letters", f"Ids have {LONGEST_ID} letters at most"
+        reason, fix = f"an id of {len(product.id):,} letters", f"Ids have {LONGEST_ID} letters at most"
     elif _CONTROL.search(product.id):
-        reason, mend = "control characters in the id", "Ids are one line of visible letters"
+        reason, fix = "control characters in the id", "Ids are one line of visible letters"
     elif product.id in seen:
-        reason, mend = f"its id stands on {seen[product.id]} already", _MEND_TWICE
+        reason, fix = f"its id stands on {seen[product.id]} already", _FIX_TWICE
     elif not product.title and not product.pictures:
-        reason, mend = "neither a title nor a picture", "Give it one of the two"
+        reason, fix = "neither a title nor a picture", "Give it one of the two"
     else:
         return None
-    return refused(product.line, product.id, reason, mend)
+    return refused(product.line, product.id, reason, fix)

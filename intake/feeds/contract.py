@@ -38,9 +38,9 @@ class Format:
     pictures: Callable[[Path], Path]
 
 
-def refused(line: int, identifier: str, reason: str, mend: str) -> Refusal:
+def refused(line: int, identifier: str, reason: str, fix: str) -> Refusal:
     """A refused row; its id is made fit to be shown (no control characters, not endless)."""
     shown = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in identifier[:LONGEST_ID]
     )
-    return Refusal(f"line {line}", shown, reason, mend)
+    return Refusal(f"line {line}", shown, reason, fix)

@@ -4,7 +4,7 @@ Shops write XML that no XML parser accepts as a whole. So the file is cut into i
 tags, comments and CDATA sections and nothing else, and each item is parsed alone, under the namespaces of the elements
 around it: a broken item takes no other with it, and no more than one item is held at a time.
 
-Two faults are mended, since they are frequent and leave no doubt: `&` where no reference begins, and HTML's named
+Two faults are fixed, since they are frequent and leave no doubt: `&` where no reference begins, and HTML's named
 references (`&nbsp;`), which XML does not know. Document type declarations are refused: with their entities XML can
 read other files or swell without end.
 """
@@ -57,9 +57,9 @@ _DECLARATION = re.compile("<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _DECLARED = re.compile(rb"""\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z][\w.:-]{0,40})["']""")
 
 _EXPECTS = "RSS (rss/channel/item) or Atom (feed/entry), with Google's elements id and title or image_link"
-_MEND_ITEM = "Mend this item; `xmllint --noout FEED` shows the place"
-_MEND_PAGE = "Fetch the feed itself; a shop that asks for a password answers with such a page"
-_MEND_CUT = "Export or fetch the feed again, to its end"
+_FIX_ITEM = "Fix this item; `xmllint --noout FEED` shows the place"
+_FIX_PAGE = "Fetch the feed itself; a shop that asks for a password answers with such a page"
+_FIX_CUT = "Export or fetch the feed again, to its end"
 
 
 class _Fragment(NamedTuple):
@@ -67,7 +67,7 @@ class _Fragment(NamedTuple):
 
     Attributes:
         line: Where it begins.
-        pieces: Its text, in turns what may be mended and what is to be left alone (comments, CDATA sections).
+        pieces: Its text, in turns what may be fixed and what is to be left alone (comments, CDATA sections).
         wrapper: A start tag with the namespaces that hold around it.
     """
 
@@ -260,11 +260,11 @@ class _Scanner:
                 yield found
         if not number and _local(self.root).lower() not in _ROOTS:
             shown = f"its root element is {printable(self.root)}" if self.root else "it holds no element"
-            mend = _MEND_PAGE if self.root.lower() == "html" else "Export it as a Google Merchant feed"
-            raise FeedError(f"{self.path}: as Google Merchant XML it must be {_EXPECTS}; {shown}", mend)
+            fix = _FIX_PAGE if self.root.lower() == "html" else "Export it as a Google Merchant feed"
+            raise FeedError(f"{self.path}: as Google Merchant XML it must be {_EXPECTS}; {shown}", fix)
         if self.around and self.around[0][0] == self.root:
             reason = f"not well-formed XML: the file ends before </{printable(self.root)}>"
-            yield refused(self.text.line, "", reason, _MEND_CUT)
+            yield refused(self.text.line, "", reason, _FIX_CUT)
 
     def _next(self) -> _Fragment | Refusal | None:
         """What stands at the position, which is moved behind it: an item, or something else."""
@@ -290,7 +290,7 @@ class _Scanner:
 
     def _declaration(self) -> FeedError:
         if self.text.starts("<!DOCTYPE html") or self.text.starts("<!doctype html"):
-            return FeedError(f"{self.path}: is a web page, by its document type declaration", _MEND_PAGE)
+            return FeedError(f"{self.path}: is a web page, by its document type declaration", _FIX_PAGE)
         return FeedError(
             f"{self.path}: holds a document type declaration, which could read other files (XXE) or swell without end",
             "Write the feed without <!DOCTYPE …> and <!ENTITY …>",
@@ -307,7 +307,7 @@ class _Scanner:
         inside = self.text[len(opening) : end]
         self.text.move(end)
         if opening in inside and any(f"<{name}" in inside for name in _ITEMS):
-            return refused(line, "", f"not well-formed XML: {opening} is not closed before the next", _MEND_ITEM)
+            return refused(line, "", f"not well-formed XML: {opening} is not closed before the next", _FIX_ITEM)
         return None
 
     def _enter(self, name: str, attributes: str) -> None:
@@ -326,7 +326,7 @@ class _Scanner:
         if self.overdue:
             self.overdue = False
             return None
-        return refused(line, "", f"not well-formed XML: </{printable(tag[2])}> without its start tag", _MEND_ITEM)
+        return refused(line, "", f"not well-formed XML: </{printable(tag[2])}> without its start tag", _FIX_ITEM)
 
     def _item(self, tag: re.Match[str]) -> _Fragment | Refusal:
         """The item that begins at the position, which is moved behind it."""
@@ -344,7 +344,7 @@ class _Scanner:
             if mark not in _SECTIONS:
                 self.text.move(begin)
                 return refused(
-                    line, "", f"not well-formed XML: <{printable(name)}> is not closed before the next", _MEND_ITEM
+                    line, "", f"not well-formed XML: <{printable(name)}> is not closed before the next", _FIX_ITEM
                 )
             closed = self.text.closed(_SECTIONS[mark], end, LARGEST_ITEM)
             if closed is None or self._swallows(name, mark, end, closed):
@@ -370,7 +370,7 @@ class _Scanner:
         found = self.text.find(_end(name), begin)
         if found and found[1] <= LARGEST_ITEM:
             self.text.move(found[1])
-            return refused(line, "", f"not well-formed XML: {opening} is not closed", _MEND_ITEM)
+            return refused(line, "", f"not well-formed XML: {opening} is not closed", _FIX_ITEM)
         refusal = self._endless(line, name, begin + len(opening))
         self.text.seek(_SECTIONS[opening])
         return refusal
@@ -380,7 +380,7 @@ class _Scanner:
         if self.text.ended and self.text.held <= LARGEST_ITEM:
             self.text.move(self.text.held)
             self.around.clear()
-            return refused(line, "", f"not well-formed XML: the file ends within <{printable(name)}>", _MEND_CUT)
+            return refused(line, "", f"not well-formed XML: the file ends within <{printable(name)}>", _FIX_CUT)
         self.overdue = True
         self.text.move(offset)
         reason = f"an item of more than {LARGEST_ITEM // 2**20} MiB"
@@ -463,7 +463,7 @@ def _parsed(fragment: _Fragment, source: Source) -> dict[str, list[str]] | Refus
         reason = f"elements within elements, more than {_DEEPEST} deep"
     else:
         return elements.found
-    return refused(line, elements.identifier, reason, _MEND_ITEM)
+    return refused(line, elements.identifier, reason, _FIX_ITEM)
 
 
 class _Elements:

@@ -27,7 +27,7 @@ _SAMPLE = 20
 """Lines looked at to tell whether they are JSON."""
 
 _EXPECTS = "one JSON object a line, with id and title or image_link"
-_MEND = "Write each product as one JSON object on a line of its own; `jq -c .` does that"
+_FIX = "Write each product as one JSON object on a line of its own; `jq -c .` does that"
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -95,7 +95,7 @@ def _rows(source: Source) -> Iterator[tuple[int, dict[str, object] | Refusal]]:
                 while line and not line.endswith("\n"):
                     line = text.readline(LONGEST_LINE)
                 reason = f"a line of more than {LONGEST_LINE // 2**20} MiB"
-                yield number, refused(number, "", reason, _MEND)
+                yield number, refused(number, "", reason, _FIX)
             elif line.strip():
                 yield number, _row(line, number, source)
 
@@ -104,7 +104,7 @@ def _row(line: str, number: int, source: Source) -> dict[str, object] | Refusal:
     if not line.isascii() and not encodable(line):
         return refused(number, "", f"bytes that are not {source.encoding_name}", "Save the feed as UTF-8")
     said = _object(line)
-    return said if isinstance(said, dict) else refused(number, "", said, _MEND)
+    return said if isinstance(said, dict) else refused(number, "", said, _FIX)
 
 
 def _object(line: str) -> dict[str, object] | str:

@@ -39,16 +39,16 @@ _OURS: Mapping[str, str] = {
 }
 """What the settings may speak of, each with the key of `_TEXTS` or `_OTHERS` that it means."""
 
-_MEND_LETTER = "Write the feed as UTF-8, with nothing cut through the middle of a letter"
+_FIX_LETTER = "Write the feed as UTF-8, with nothing cut through the middle of a letter"
 
 
 class _Unfit(ValueError):
     """A field holds what can't be used."""
 
-    def __init__(self, reason: str, mend: str) -> None:
+    def __init__(self, reason: str, fix: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.mend = mend
+        self.fix = fix
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class NamedFields:
                 line=line,
             )
         except _Unfit as flaw:
-            return refused(line, self._shown_id(said), flaw.reason, flaw.mend)
+            return refused(line, self._shown_id(said), flaw.reason, flaw.fix)
 
     def _first(self, said: Mapping[str, object], ours: str) -> str:
         for name in self.names[ours]:
@@ -171,7 +171,7 @@ def text_of(value: object, name: str) -> str:
     """A field's value as text without surrounding space; raises where it is none."""
     if isinstance(value, str):
         if not value.isascii() and not encodable(value):
-            raise _Unfit(f"{name} holds half a letter (an unpaired surrogate)", _MEND_LETTER)
+            raise _Unfit(f"{name} holds half a letter (an unpaired surrogate)", _FIX_LETTER)
         return value.strip()
     if value is None:
         return ""

@@ -67,7 +67,7 @@ _MOST_ROWS = 10_000
 _MOST_PICTURES = 250  # as many as Shopify takes; every variant lists them all
 
 _NO_TITLE = "no row with this handle's title before it"
-_MEND_ORDER = "Keep the rows of one handle together, the one with the title first, as Shopify exports them"
+_FIX_ORDER = "Keep the rows of one handle together, the one with the title first, as Shopify exports them"
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _refused_all(handle: _Handle, sheet: _Sheet) -> Iterator[Refusal]:
         if isinstance(row, Refusal):
             yield row
         else:
-            yield refused(row.line, row.cells[sheet.at["variant_sku"]] or handle.name, handle.flaw, _MEND_ORDER)
+            yield refused(row.line, row.cells[sheet.at["variant_sku"]] or handle.name, handle.flaw, _FIX_ORDER)
 
 
 def _of_handle(handle: _Handle, sheet: _Sheet) -> Iterator[FeedRow]:

@@ -134,7 +134,7 @@ class Source:
             raise _unreadable(path, error) from error
         known = _inspected(path, about.st_size, about.st_mtime_ns, _digest(head), named)
         if isinstance(known, FeedError):
-            raise FeedError(known.what, known.mend)
+            raise FeedError(known.what, known.fix)
         return known
 
     @property
@@ -188,7 +188,7 @@ def _inspected(path: Path, size: int, modified: int, head: bytes, named: str) ->
         _require_text(packed, start)
         encoding, said = _as_named(named, start) if named else _detected(packed, start)
     except FeedError as error:
-        return FeedError(error.what, error.mend)
+        return FeedError(error.what, error.fix)
     except OSError as error:
         return _unreadable(path, error)
     return Source(path, compression, encoding, ", ".join(filter(None, (compression, said))))
@@ -377,7 +377,7 @@ class _Unpacked(io.RawIOBase):
 
     def _broken(self, error: Exception) -> FeedError:
         if isinstance(error, _Unusable):
-            return FeedError(f"{self._path}: {error}", error.mend)
+            return FeedError(f"{self._path}: {error}", error.fix)
         detail = str(error).strip().rstrip(".") or type(error).__name__
         return FeedError(
             f"{self._path}: its {self._compression} data are broken or cut off ({detail})", "Export or fetch it again"
@@ -400,9 +400,9 @@ class _Packed(io.FileIO):
 class _Unusable(ValueError):
     """A packed file that is sound, yet holds no feed."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
-        self.mend = mend
+        self.fix = fix
 
 
 class _Streams:

@@ -96,8 +96,8 @@ def follow(address: Address, location: str) -> Address:
     return parse_address(joined)
 
 
-def _unasked(what: str, mend: str) -> Failure:
-    return Failure(Kind.NEVER_ASKED, what, mend)
+def _unasked(what: str, fix: str) -> Failure:
+    return Failure(Kind.NEVER_ASKED, what, fix)
 
 
 def _split_scheme(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import IO
@@ -19,7 +19,7 @@ from candidates.artifacts import atomic
 from candidates.errors import VariantsError
 
 _LAYOUT = 1
-_MEND = "Make room, or name another folder for the cache"
+_FIX = "Make room, or name another folder for the cache"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Entry:
         etag: The picture's `ETag`, or empty.
         modified: Its `Last-Modified`, or empty.
         what: What was wrong; empty for a picture.
-        mend: What to do about it.
+        fix: What to do about it.
         terms: The limits under which it failed; under others it may not.
     """
 
@@ -47,7 +47,7 @@ class Entry:
     etag: str = ""
     modified: str = ""
     what: str = ""
-    mend: str = ""
+    fix: str = ""
     terms: str = ""
 
 
@@ -80,6 +80,13 @@ class Cache:
                 self._index.execute(f"PRAGMA user_version = {_LAYOUT}")
             elif layout != _LAYOUT:
                 raise VariantsError(f"{folder}: this cache was made by another version", "Name another folder for it")
+            self._rename_earlier_column()
+
+    def _rename_earlier_column(self) -> None:
+        """Caches made before the column was called `fix` have it as `mend`."""
+        if "mend" in {row[1] for row in self._index.execute("PRAGMA table_info(pictures)")}:
+            with suppress(sqlite3.OperationalError):  # another process renamed it in between
+                self._index.execute("ALTER TABLE pictures RENAME COLUMN mend TO fix")
 
     def close(self) -> None:
         """Closes the index."""
@@ -90,7 +97,7 @@ class Cache:
         try:
             yield
         except OSError as error:
-            raise VariantsError(f"{self.folder}: {error.strerror or error}", _MEND) from error
+            raise VariantsError(f"{self.folder}: {error.strerror or error}", _FIX) from error
         except sqlite3.DatabaseError as error:
             raise VariantsError(
                 f"{self.folder / 'index.sqlite'}: {error}", "Delete it; the pictures will be fetched again"

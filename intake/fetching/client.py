@@ -278,7 +278,7 @@ def _behind_a_redirect() -> Iterator[None]:
     except Failure as failure:
         kind = Kind.LASTING if failure.kind is Kind.NEVER_ASKED else failure.kind
         what = failure.what if failure.what.startswith("it redirects") else f"after a redirect, {failure.what}"
-        raise Failure(kind, what, failure.mend, failure.wait) from failure
+        raise Failure(kind, what, failure.fix, failure.wait) from failure
 
 
 def _check_head(head: bytes) -> None:

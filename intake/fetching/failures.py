@@ -30,20 +30,20 @@ class Failure(Exception):
     Args:
         kind: What follows from it.
         what: What is wrong, to be read after the URL and a colon.
-        mend: The next thing to try.
+        fix: The next thing to try.
         wait: Seconds that the server asks us to wait.
     """
 
-    def __init__(self, kind: Kind, what: str, mend: str, wait: float | None = None) -> None:
+    def __init__(self, kind: Kind, what: str, fix: str, wait: float | None = None) -> None:
         super().__init__(what)
         self.kind = kind
         self.what = what
-        self.mend = mend
+        self.fix = fix
         self.wait = wait
 
     def about(self, url: str) -> PictureError:
         """The error that a person reads."""
-        return PictureError(f"{shown(url)}: {self.what}", self.mend)
+        return PictureError(f"{shown(url)}: {self.what}", self.fix)
 
 
 def shown(url: str) -> str:

@@ -179,7 +179,7 @@ class _Run:
         age = self.fetcher.now() - known.asked if known else 0.0
         if known and known.what:
             if 0 <= age < _DAY and known.terms == self.terms:
-                self._fail(address, Failure(Kind.LASTING, known.what, known.mend))
+                self._fail(address, Failure(Kind.LASTING, known.what, known.fix))
                 return
             known = None
         if known and (self.limits.offline or age < self.limits.expires_days * _DAY):
@@ -255,7 +255,7 @@ class _Run:
         self._count(host, failure)
         if failure.kind is Kind.LASTING:
             self.cache.note(
-                Entry(job.address.url, self.fetcher.now(), what=failure.what, mend=failure.mend, terms=self.terms)
+                Entry(job.address.url, self.fetcher.now(), what=failure.what, fix=failure.fix, terms=self.terms)
             )
         if failure.kind not in PASSES:
             self._fail(job.address, failure)

@@ -126,8 +126,8 @@ class Gatekeeper:
             if not ips:
                 raise OSError("no addresses")
         except (OSError, UnicodeError) as error:
-            mend = "Check its spelling and your network"
-            raise Failure(Kind.SILENT, f"the host {address.host} is not known", mend) from error
+            fix = "Check its spelling and your network"
+            raise Failure(Kind.SILENT, f"the host {address.host} is not known", fix) from error
         with self._lock:
             if len(self._held) >= _NAMES_HELD:
                 self._held.clear()
@@ -139,7 +139,7 @@ class Gatekeeper:
         if kind is None or (self.allow_private and kind in _PRIVATE):
             return
         name = ip if ip == address.host else f"{address.host} ({ip})"
-        mend = "Publish the pictures at a public address"
+        fix = "Publish the pictures at a public address"
         if kind in _PRIVATE:
-            mend += ", or, on your own network, set fetch.allow_private"
-        raise Failure(Kind.NEVER_ASKED, f"{name} is {kind} and is not asked", mend)
+            fix += ", or, on your own network, set fetch.allow_private"
+        raise Failure(Kind.NEVER_ASKED, f"{name} is {kind} and is not asked", fix)

@@ -19,7 +19,7 @@ from service.runs.job import Job
 
 _COLUMNS = {"id": "id", "group": "item_group_id"}
 _NAMED_AT_ONCE = 5
-_MEND_FILE = "Write a line `id,item_group_id`, and below it one line for each product of a group"
+_FIX_FILE = "Write a line `id,item_group_id`, and below it one line for each product of a group"
 
 
 @dataclass(frozen=True)
@@ -156,19 +156,17 @@ def _read_groups(path: Path) -> dict[str, str]:
     table = next((table for table in tables if all(column in table for column in _COLUMNS.values())), None)
     if table is None:
         given = max((table.given for table in tables), key=len)
-        raise FeedError(
-            f"{path}: must have the columns id and item_group_id; it has {shown_columns(given)}", _MEND_FILE
-        )
+        raise FeedError(f"{path}: must have the columns id and item_group_id; it has {shown_columns(given)}", _FIX_FILE)
     places = [table.position(column) for column in _COLUMNS.values()]
     said: dict[str, str] = {}
     for row in table.rows(places[0]):
         if not isinstance(row, Row):
-            raise FeedError(f"{path}: {row.where}: {row.reason}", row.mend)
+            raise FeedError(f"{path}: {row.where}: {row.reason}", row.fix)
         identifier, group = (row.cells[place] for place in places)
         if not identifier or identifier in said:
             what = f"the product {identifier!r} stands there already" if identifier else "no id"
             raise VariantsError(
-                f"{path}: line {row.line}: {what}", "Name every product once" if identifier else _MEND_FILE
+                f"{path}: line {row.line}: {what}", "Name every product once" if identifier else _FIX_FILE
             )
         said[identifier] = group
     return said

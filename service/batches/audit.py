@@ -95,7 +95,7 @@ def audit(batch: Batch, limits: Limits) -> Counts:
         kept = f"generation {made['against']} goes on serving" if made["against"] else "nothing is published"
         raise AuditFailed(
             f"{batch['line']} {batch['generation']} is not fit to be published: {'; '.join(failed)}; {kept}",
-            f"refused.csv in {batch['building']} names every refused row; mend the feed, or raise the limit by a Param",
+            f"refused.csv in {batch['building']} names every refused row; fix the feed, or raise the limit by a Param",
         )
     return {"findings": len(made["findings"]), "products": len(opened(batch).catalogue)}
 

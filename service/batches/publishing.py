@@ -65,8 +65,8 @@ class Place:
 
             fs, root = url_to_fs(uri, **options)
         except (ImportError, ValueError) as error:
-            mend = "Name a path or a URI that fsspec knows, and install its package (s3fs for s3://)"
-            raise VariantsError(f"{uri}: no place to publish to ({error})", mend) from error
+            fix = "Name a path or a URI that fsspec knows, and install its package (s3fs for s3://)"
+            raise VariantsError(f"{uri}: no place to publish to ({error})", fix) from error
         return cls(uri, fs, root.rstrip("/"))
 
     def line(self, name: str) -> Place:

@@ -31,8 +31,8 @@ def read_judgements(path: Path, qrels: Qrels) -> Qrels:
             for number, row in enumerate(rows, start=2):
                 value = _VERDICTS.get((row["verdict"] or "").strip().lower())
                 if value is None:
-                    mend = "Write accept or reject"
-                    raise VariantsError(f"{path}, line {number}: {row['verdict']!r} is no verdict", mend)
+                    fix = "Write accept or reject"
+                    raise VariantsError(f"{path}, line {number}: {row['verdict']!r} is no verdict", fix)
                 pairs.append((row["left_id"] or "", row["right_id"] or "", value))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VariantsError(f"{path}: no readable judgements ({error})", "Name a CSV file in UTF-8") from error

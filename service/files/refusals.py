@@ -10,7 +10,7 @@ from pathlib import Path
 from candidates.artifacts import atomic
 from candidates.errors import SchemaError
 from candidates.product import Refusal
-from candidates.schema import REFUSED
+from candidates.schema import REFUSED, REFUSED_BEFORE
 from candidates.spreadsheet import guarded, unguarded
 
 
@@ -27,6 +27,6 @@ def read_refusals(path: Path) -> tuple[Refusal, ...]:
     """Reads `refused.csv` back as it was before it was made safe; raises `SchemaError` where it is none."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
-        if tuple(next(rows, ())) != REFUSED:
+        if tuple(next(rows, ())) not in (REFUSED, REFUSED_BEFORE):
             raise SchemaError(f"{path}: its columns are not {', '.join(REFUSED)}", "Run the ingest step again")
         return tuple(Refusal(*map(unguarded, row)) for row in rows)

@@ -159,10 +159,10 @@ class ElasticConnection:
         if isinstance(failed, SSLError):
             return ServerUnreachable(*self._distrusted(str(failed)))
         what = "did not answer in time" if isinstance(failed, ConnectionTimeout) else "does not answer"
-        mend = f"Is it running, and is {URL} right?"
+        fix = f"Is it running, and is {URL} right?"
         if "Connection aborted" in str(failed) and any(url.startswith("http:") for url in self.urls):
-            what, mend = "broke the connection off", f"Perhaps it speaks https only: check {URL}"
-        return ServerUnreachable(f"Elasticsearch at {self._where()} {what}", mend)
+            what, fix = "broke the connection off", f"Perhaps it speaks https only: check {URL}"
+        return ServerUnreachable(f"Elasticsearch at {self._where()} {what}", fix)
 
     def _distrusted(self, told: str) -> tuple[str, str]:
         where = self._where()
@@ -171,8 +171,8 @@ class ElasticConnection:
         if "CERTIFICATE_VERIFY_FAILED" in told and "expired" in told:
             return f"the certificate of {where} has expired", "Renew it on the server"
         if "CERTIFICATE_VERIFY_FAILED" in told:
-            mend = f"Set {CA_FILE} to the certificate of the authority that signed it"
-            return f"the certificate of {where} is signed by an authority that is not trusted here", mend
+            fix = f"Set {CA_FILE} to the certificate of the authority that signed it"
+            return f"the certificate of {where} is signed by an authority that is not trusted here", fix
         return f"no secure connection to {where} comes about", f"Perhaps it speaks http only: check {URL}"
 
     def _refused(self, failed: ApiError) -> ServerUnreachable | AccessRefused | None:
@@ -208,8 +208,8 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[ElasticConnect
     try:
         from elasticsearch import ApiError
     except ModuleNotFoundError:
-        mend = "Install it: pip install 'variant-candidates[elasticsearch]'"
-        raise ToolMissing("the client of Elasticsearch is not installed", mend) from None
+        fix = "Install it: pip install 'variant-candidates[elasticsearch]'"
+        raise ToolMissing("the client of Elasticsearch is not installed", fix) from None
 
     connection = ElasticConnection.from_environment(environment)
     client = connection.client()
@@ -241,16 +241,16 @@ def _addresses(value: str) -> tuple[str, ...]:
 
 def _address(given: str, number: int) -> str:
     # An address that can't be understood may hold a password, so the message names its place, not its text.
-    mend = "Write https://host:port"
+    fix = "Write https://host:port"
     try:
         parts = urlsplit(given)
         port = parts.port
     except ValueError:
-        raise SettingsError(f"address {number} of {URL} is none", mend) from None
+        raise SettingsError(f"address {number} of {URL} is none", fix) from None
     if parts.username is not None or parts.password is not None:
         raise SettingsError(f"address {number} of {URL} holds a name or password", f"Use {USER} and {PASSWORD}")
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"address {number} of {URL} is none", mend)
+        raise SettingsError(f"address {number} of {URL} is none", fix)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port or _PORTS[parts.scheme]}{parts.path.rstrip('/')}"
 

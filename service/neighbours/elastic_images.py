@@ -1,4 +1,4 @@
-"""The run's pictures on an Elasticsearch: filled from the run folder, searched, checked and mended.
+"""The run's pictures on an Elasticsearch: filled from the run folder, searched, checked and fixed.
 
 The cluster is never the only place where something is: what it should hold follows from the run folder at any time.
 """

@@ -139,11 +139,11 @@ class GroupIds:
                 f"{self.path}: {error.strerror or error}", "Name a store that can be written"
             ) from error
         except sqlite3.OperationalError as error:
-            mend = "Wait for other runs on this store to end, and see that it can be written"
-            raise VariantsError(f"{self.path}: {error}", mend) from error
+            fix = "Wait for other runs on this store to end, and see that it can be written"
+            raise VariantsError(f"{self.path}: {error}", fix) from error
         except sqlite3.DatabaseError as error:
-            mend = "Move the file away; the groups of the next run then get new ids"
-            raise VariantsError(f"{self.path}: {error}", mend) from error
+            fix = "Move the file away; the groups of the next run then get new ids"
+            raise VariantsError(f"{self.path}: {error}", fix) from error
 
     def _prepare(self, store: sqlite3.Connection) -> None:
         layout = store.execute("PRAGMA user_version").fetchone()[0]

@@ -78,14 +78,14 @@ class Model:
 
 
 def _checked(folder: Path) -> dict[str, Any]:
-    mend = "Fetch it again, or learn it again with `variants train`"
+    fix = "Fetch it again, or learn it again with `variants train`"
     try:
         about: dict[str, Any] = json.loads((folder / _ABOUT).read_text("utf-8"))
         if about["format"] != _FORMAT:
-            raise ModelMissing(f"{folder}: a model of another version of this program", mend)
+            raise ModelMissing(f"{folder}: a model of another version of this program", fix)
         changed = [name for name, digest in about["files"].items() if digest_file(folder / name) != digest]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelMissing(f"{folder}: no readable model ({' '.join(str(error).split())})", mend) from error
+        raise ModelMissing(f"{folder}: no readable model ({' '.join(str(error).split())})", fix) from error
     if changed:
-        raise ModelMissing(f"{folder}: {', '.join(changed)} is not what was saved", mend)
+        raise ModelMissing(f"{folder}: {', '.join(changed)} is not what was saved", fix)
     return about

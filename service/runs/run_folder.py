@@ -212,8 +212,8 @@ def locked(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            mend = "Wait for it, or name another folder"
-            raise FolderBusy(f"{root}: another run is writing there", mend) from error
+            fix = "Wait for it, or name another folder"
+            raise FolderBusy(f"{root}: another run is writing there", fix) from error
         yield
 
 

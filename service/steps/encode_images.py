@@ -266,8 +266,8 @@ class _Work:
         groups = groups if self.job.teaches else np.full_like(groups, -1)
         products = Products(groups, types, sellers, catalogue.column("title"))
         found = find_placeholders(contents, owners, products, Thresholds(least, 2 * least, 4 * least))
-        mend = "Give each product a photograph of its own; placeholder_things = 0 under [image] keeps such pictures"
-        return {bytes(distinct[one.content]): PictureError(f"a placeholder: {one.evidence}", mend) for one in found}
+        fix = "Give each product a photograph of its own; placeholder_things = 0 under [image] keeps such pictures"
+        return {bytes(distinct[one.content]): PictureError(f"a placeholder: {one.evidence}", fix) for one in found}
 
     def _table(self, rows: Sequence[int]) -> pa.Table:
         pictures = [self.found[row] for row in rows]

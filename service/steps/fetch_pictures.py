@@ -74,7 +74,7 @@ def _fetched(job: Job, urls: Sequence[str]) -> dict[str, FetchedPicture]:
     with counted("fetching pictures", len(urls)) as progress:
         outcomes = fetch(urls, cache_folder(job), job.settings.fetch, progress)
     return {
-        url: FetchedPicture("", outcome.what, outcome.mend)
+        url: FetchedPicture("", outcome.what, outcome.fix)
         if isinstance(outcome, PictureError)
         else FetchedPicture(str(outcome.path))
         for url, outcome in outcomes.items()

@@ -51,7 +51,7 @@ def _refuse_bad_feeds(read: Sequence[ReadFeed], most: float, written: Path) -> N
             raise FeedError(
                 f"{one.source.path}: {refused:,} of its {rows:,} rows ({refused / rows:.0%}) were refused, more than "
                 f"feed.max_refused ({most:.0%}) admits; the first at {first.where}: {first.reason}",
-                f"{written} names every one and its mend; mend the feed, or raise feed.max_refused in the settings",
+                f"{written} names every one and its fix; fix the feed, or raise feed.max_refused in the settings",
             )
 
 

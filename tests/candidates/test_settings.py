@@ -52,7 +52,7 @@ def test_every_mistake_is_named_at_once(tmp_path):
     for mistake in [*mistakes, "evaluation.text_depths.1", "feed.columns", "settings.toml"]:
         assert mistake in message
     assert message.count(";") == len(mistakes) + 1
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_mistakes_on_the_command_line_say_where():

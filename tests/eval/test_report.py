@@ -94,7 +94,7 @@ def report(word="plain", picture=None):
         index_recall=(IndexRecall(f"index {word}", 50, 0.9987, 500),),
         slices=(Slice("category", f"category {word}", 30, Interval(0.5, 0.4, 0.6)),),
         examples=(Example(shown("q"), candidates, 40, 9, 3, missed),),
-        refused=Refused.of([Refusal(f"line 4 {word}", f"id {word}", f"broken {word}", f"mend {word}")]),
+        refused=Refused.of([Refusal(f"line 4 {word}", f"id {word}", f"broken {word}", f"fix {word}")]),
         making=Making(
             (StepCost(f"step {word}", 12.3, 456.7),),
             {"section": {f"setting {word}": f"value {word}"}},
@@ -233,7 +233,7 @@ def test_hostile_text_is_shown_as_text_and_changes_nothing(word):
     assert not [name for _, names in page.elements for name in names if name.startswith("on")]
     assert page.inside["style"] == harmless.inside["style"]
     shown = page.words
-    for where in ("feed", "title q", "title c1", "title m1", "via", "category", "line 4", "mend", "version", "digest"):
+    for where in ("feed", "title q", "title c1", "title m1", "via", "category", "line 4", "fix", "version", "digest"):
         assert f"{where} {word}" in shown
 
 
@@ -608,8 +608,8 @@ def test_reasons_are_counted_by_kind(where, reason, kind):
 
 
 def test_refusals_are_counted_and_the_first_fifty_are_shown():
-    files = [Refusal(f"{n}.jpg", f"p{n}", f"{n}.jpg: there is no such file", "mend") for n in range(60)]
-    refused = Refused.of([*files, Refusal("line 3", "", "no id", "mend")])
+    files = [Refusal(f"{n}.jpg", f"p{n}", f"{n}.jpg: there is no such file", "fix") for n in range(60)]
+    refused = Refused.of([*files, Refusal("line 3", "", "no id", "fix")])
     assert refused.by_reason == (("there is no such file", 60), ("no id", 1))
     assert (refused.total, len(refused.first)) == (61, 50)
     said = Page(render(replace(report(), refused=refused))).words

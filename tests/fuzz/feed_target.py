@@ -74,7 +74,7 @@ def outcome(data: bytes) -> str:
         account(feed, known_of(data[1:], feed.format, settings))
         return "products"
     except VariantsError as error:
-        if not str(error).strip() or not error.mend:
+        if not str(error).strip() or not error.fix:
             raise AssertionError(f"an error that does not say what to do: {error!r}") from error
         _account_for_none(error, data[1:], settings)
         return type(error).__name__
@@ -112,8 +112,8 @@ def account(feed: Feed, known: Known) -> None:
         raise RowsLost(f"two rows on one line: {sorted(lines)[:50]}")
     if any(one.into not in accepted for one in feed.merged):
         raise RowsLost("a row merged into a product that is not there")
-    if not all(one.reason and one.mend for one in feed.refused):
-        raise RowsLost("a refusal without reason or mend")
+    if not all(one.reason and one.fix for one in feed.refused):
+        raise RowsLost("a refusal without reason or fix")
     if any(title == "" and not pictures for title, pictures in _told(feed)):
         raise RowsLost("a product with neither a title nor a picture")
 

@@ -39,8 +39,8 @@ def outcome(data: bytes) -> str:
     try:
         image = decode(data, "fuzzed.jpg", FITTED if len(data) % 2 else None)
     except PictureError as problem:
-        if not (problem.what.startswith("fuzzed.jpg: ") and problem.mend):
-            raise AssertionError("a refusal without the picture's name or the mend") from problem
+        if not (problem.what.startswith("fuzzed.jpg: ") and problem.fix):
+            raise AssertionError("a refusal without the picture's name or the fix") from problem
         return "refused"
     fitted = padded(image, *FITTED)
     assert (image.mode, fitted.shape, fitted.dtype) == ("RGB", (FITTED[1], FITTED[0], 3), np.uint8)

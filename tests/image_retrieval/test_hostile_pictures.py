@@ -30,11 +30,11 @@ SLACK = 18 * MIB
 
 
 def refused(content: bytes, match: str) -> PictureError:
-    """The refusal, which names the picture and says how to mend it."""
+    """The refusal, which names the picture and says how to fix it."""
     with pytest.raises(PictureError, match=match) as caught:
         decode(content, "shoes/17.jpg")
     assert caught.value.what.startswith("shoes/17.jpg: ")
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -511,7 +511,7 @@ def test_what_can_not_be_read_is_refused_without_waiting(tmp_path):
         with pytest.raises(PictureError, match=reason) as caught:
             read_picture(path, "shoes/17.jpg")
         assert caught.value.what.startswith("shoes/17.jpg: ")
-        assert caught.value.mend
+        assert caught.value.fix
     assert time.monotonic() - start < 5
 
 

@@ -21,7 +21,7 @@ OUTPUT = "grid7"
 WEIGHTS, ABOUT = "own.onnx", "own.json"
 """Files of a folder that `variants train-encoder` writes: weights, and what is known of them, their digest too."""
 
-_MEND = "Install the package again, or use the model `gradients`, which needs no weights"
+_FIX = "Install the package again, or use the model `gradients`, which needs no weights"
 
 
 def shipped() -> Path:
@@ -39,20 +39,20 @@ def own_encoder(folder: str, threads: int) -> OnnxEncoder:
     Raises:
         ModelMissing: The weights are not there, or are not those that they should be.
     """
-    file = weights_file(Path(folder) / WEIGHTS, _trained_mend(folder)) if folder else weights_file(shipped(), _MEND)
+    file = weights_file(Path(folder) / WEIGHTS, _trained_fix(folder)) if folder else weights_file(shipped(), _FIX)
     digest = sha256_of(file)
-    wanted, mend = (_stated(Path(folder)), _trained_mend(folder)) if folder else (SHA256, _MEND)
+    wanted, fix = (_stated(Path(folder)), _trained_fix(folder)) if folder else (SHA256, _FIX)
     if digest != wanted:
         raise ModelMissing(
             f"{file} is not the file that it should be: its SHA-256 is {digest}, not {wanted}",
-            mend,
+            fix,
         )
     encoder = OnnxEncoder.open(file, OUTPUT, threads)
     width, height = encoder.size
     return replace(encoder, version=f"own:{digest[:16]}:{width}x{height}:white:imagenet:1")
 
 
-def _trained_mend(folder: str) -> str:
+def _trained_fix(folder: str) -> str:
     return f"Train it again with `variants train-encoder FEED --out {folder}`, or use the model `own`"
 
 
@@ -63,5 +63,5 @@ def _stated(folder: Path) -> str:
         return str(json.loads(file.read_text("utf-8"))["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelMissing(
-            f"{file} does not state the digest of the weights ({error})", _trained_mend(str(folder))
+            f"{file} does not state the digest of the weights ({error})", _trained_fix(str(folder))
         ) from error

@@ -100,7 +100,7 @@ def test_what_can_not_be_held_is_refused_with_the_reason(made, reason):
     refused = document_of(made, LAYOUT)
     assert isinstance(refused, Refusal)
     assert reason in refused.reason
-    assert refused.mend
+    assert refused.fix
 
 
 def test_long_texts_are_no_fault():

@@ -60,7 +60,7 @@ def test_nothing_there_is_said(window_of):
 
 
 @pytest.mark.parametrize("other", [{"fingerprint": "v2"}, {"codes": "seed8"}, {"search": "hnsw"}, {"bits": 128}])
-def test_what_holds_another_version_is_refused_with_the_mend(window_of, other):
+def test_what_holds_another_version_is_refused_with_the_fix(window_of, other):
     old = filled(window_of(), images(codes(5)))
     old.swap()
     new = window_of(like=old, **other)

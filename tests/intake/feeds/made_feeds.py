@@ -763,7 +763,7 @@ def _google_xml_broken() -> Iterator[MadeFeed]:
         products={"1": _is("Chair"), "4": _is("Table"), "8": _is("Stool", others={"line": 10})},
         refused=tuple((line, None, "not well-formed XML") for line in (4, 5, 7, 8, 9)),
     )
-    # The two faults that leave no doubt are mended.
+    # The two faults that leave no doubt are fixed.
     yield MadeFeed(
         "rss-ampersands.xml",
         _rss(

@@ -272,7 +272,7 @@ def test_a_broken_item_is_refused_and_takes_no_other_with_it(tmp_path, broken, r
     content = rss(item(1, section % "a"), broken, item(2, section % "b"), item(3, section % "c"))
     found = rows(tmp_path, content)
     assert told(found) == ["1", ("line 3", reason), "2", "3"]
-    assert found[1].mend
+    assert found[1].fix
     assert [one.title for one in (found[0], *found[2:])] == ["a", "b", "c"]
     assert found[3].line == content[: content.index("<item><g:id>3")].count("\n") + 1
 

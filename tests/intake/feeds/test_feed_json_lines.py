@@ -173,7 +173,7 @@ def test_a_bad_line_is_refused_and_the_rest_goes_on(tmp_path, line, identifier, 
     bad = found[1]
     assert isinstance(bad, Refusal)
     assert (bad.where, bad.id, bad.reason) == ("line 2", identifier, reason)
-    assert bad.mend
+    assert bad.fix
 
 
 def test_unknown_names_are_ignored_whatever_they_hold(tmp_path):

@@ -66,7 +66,7 @@ def test_symbolic_links_that_stay(folder, tmp_path):
 def test_a_url(folder, name):
     with pytest.raises(PictureError, match="URL") as caught:
         picture_path(folder, name)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["images/none.jpg", "images", "images/a.jpg/x", "", ".", "a" * 5000, "a/" * 3000])

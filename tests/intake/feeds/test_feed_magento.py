@@ -262,7 +262,7 @@ def test_store_views_of_products_without_a_row_of_their_own(tmp_path, store_view
         ("line 7", "E", "3 fields where the header has 16"),
         ("line 8", "E", alone),
     ]
-    assert all(one.mend for one in feed.refused)
+    assert all(one.fix for one in feed.refused)
     assert feed.rows == 7
 
 

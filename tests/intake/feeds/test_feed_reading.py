@@ -43,7 +43,7 @@ def test_bad_rows_are_refused_one_by_one(tmp_path):
         ("line 8", "5\N{REPLACEMENT CHARACTER}", "control characters in the id"),
         ("line 9", "xxxxx", "an id of 201 letters"),
     ]
-    assert all(one.mend for one in feed.refused)
+    assert all(one.fix for one in feed.refused)
     assert feed.rows == len(rows)
 
 
@@ -142,7 +142,7 @@ def test_a_named_format(tmp_path):
 def test_a_further_format_is_one_entry(tmp_path, monkeypatch):
     def rows(path, settings):
         yield Product("1", "one", line=1)
-        yield Refusal("line 2", "", "torn", "mend it")
+        yield Refusal("line 2", "", "torn", "fix it")
         yield Product("1", "one again", line=3)
 
     def recognise(path, settings):

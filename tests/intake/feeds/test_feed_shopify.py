@@ -265,7 +265,7 @@ def test_a_handle_that_comes_twice(tmp_path):
         ("line 6", "h", "its handle stands on line 2 already"),
         ("line 7", "5", "its handle stands on line 3 already"),
     ]
-    assert all(one.mend for one in feed.refused)
+    assert all(one.fix for one in feed.refused)
 
 
 def test_a_handle_twice_in_a_row_with_the_same_title_and_another(tmp_path):

@@ -60,7 +60,7 @@ def test_an_id_of_two_feeds_is_refused_by_name_and_kept_where_ids_are_qualified(
     refusal = read.refused[0]
     assert (refusal.where, refusal.id) == ("bolt.tsv, line 2", "1")
     assert refusal.reason == "its id stands on acme.tsv, line 2 already"
-    assert "--qualify-ids" in refusal.mend
+    assert "--qualify-ids" in refusal.fix
     qualified = read_feeds(both, FeedSettings(qualify_ids=True))
     assert qualified.catalogue.column("id") == ["acme:1", "acme:acme", "bolt:1", "bolt:bolt"]
     assert not qualified.refused
@@ -97,7 +97,7 @@ def test_a_row_merged_into_a_refused_product_is_refused_too(tmp_path, monkeypatc
         Product("a", "shirt", line=2),
         Merged(3, "", "a", "a further picture"),
         Product("a", "again", line=4),
-        Refusal("line 5", "x", "broken", "mend it"),
+        Refusal("line 5", "x", "broken", "fix it"),
         Product("b", line=6),
         Merged(7, "b2", "b", "a further picture"),
         Product("c", "last", line=8),

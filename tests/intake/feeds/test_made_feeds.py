@@ -61,7 +61,7 @@ def test_a_feed_is_read_as_its_maker_expects(tmp_path, made):
     for refusal, (_, identifier, pattern) in zip(feed.refused, made.refused, strict=True):
         assert identifier is None or refusal.id == identifier
         assert re.search(pattern, refusal.reason), refusal
-        assert refusal.mend
+        assert refusal.fix
     assert {one.line: one.into for one in feed.merged} == made.merged
     assert len(feed.merged) == len(made.merged)
     assert feed.rows == made.rows

@@ -93,7 +93,7 @@ def test_refuses_what_none_should_follow(written, what):
         parse_address(written)
     assert what in caught.value.what
     assert caught.value.kind is Kind.NEVER_ASKED
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)

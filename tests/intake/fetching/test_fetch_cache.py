@@ -184,7 +184,7 @@ def test_a_lasting_failure_is_remembered_for_a_day(server, tmp_path):
     url = server.url("/missing")
     first = fetch_one(tmp_path, url)
     again = fetch_one(tmp_path, url)
-    assert (again.what, again.mend) == (first.what, first.mend)
+    assert (again.what, again.fix) == (first.what, first.fix)
     assert len(server.asked) == 1
     assert "no such picture" in fetch_one(tmp_path, url, offline=True).what
     server.serve("/missing")
@@ -217,6 +217,16 @@ def test_an_index_of_another_layout_is_named(tmp_path):
         fetch_all(tmp_path, ["http://127.0.0.1/a"])
 
 
+def test_a_cache_whose_column_is_still_called_mend_is_read(tmp_path):
+    cache = Cache(tmp_path)
+    entry = Entry("http://a/1", 1.0, what="gone", fix="give another address")
+    cache.note(entry)
+    cache.close()
+    with sqlite3.connect(tmp_path / "index.sqlite") as index:
+        index.execute("ALTER TABLE pictures RENAME COLUMN fix TO mend")
+    assert Cache(tmp_path).find("http://a/1") == entry
+
+
 def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(VariantsError, match="name another folder"):
@@ -236,10 +246,8 @@ def test_two_processes_share_a_cache(tmp_path):
     first, second = Cache(tmp_path), Cache(tmp_path)
     for number in range(50):
         for cache in (first, second):
-            cache.note(Entry(f"http://a/{number}", 1.0, what="gone", mend="mend"))
-    assert (
-        first.find("http://a/49") == second.find("http://a/49") == Entry("http://a/49", 1.0, what="gone", mend="mend")
-    )
+            cache.note(Entry(f"http://a/{number}", 1.0, what="gone", fix="fix"))
+    assert first.find("http://a/49") == second.find("http://a/49") == Entry("http://a/49", 1.0, what="gone", fix="fix")
     first.close()
     second.close()
 

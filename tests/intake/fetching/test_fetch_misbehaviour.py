@@ -26,7 +26,7 @@ def fetch_one(folder, url, **limits):
 def refusal(folder, url, **limits):
     outcome = fetch_one(folder, url, **limits)
     assert isinstance(outcome, PictureError), outcome
-    assert outcome.mend
+    assert outcome.fix
     assert outcome.what.startswith(url[:190])
     return outcome.what
 

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from intake.picture_files import FetchedPicture, read_fetched, write_fetched
@@ -78,11 +79,14 @@ def test_what_a_store_fetched_serves_offline_and_what_is_new_is_refused(shop, tm
 
 
 def test_fetched_is_read_as_it_was_written(tmp_path):
-    made = {"http://a/1": FetchedPicture("/x/1"), "http://a/2": FetchedPicture("", "gone", "mend")}
+    made = {"http://a/1": FetchedPicture("/x/1"), "http://a/2": FetchedPicture("", "gone", "fix")}
     write_fetched(tmp_path / "fetched.parquet", made)
     assert read_fetched(tmp_path / "fetched.parquet") == made
     write_fetched(tmp_path / "none.parquet", {})
     assert read_fetched(tmp_path / "none.parquet") == {}
+    table = pq.read_table(tmp_path / "fetched.parquet")
+    pq.write_table(table.rename_columns(["url", "path", "what", "mend"]), tmp_path / "before.parquet")
+    assert read_fetched(tmp_path / "before.parquet") == made
 
 
 def test_a_run_into_a_store_asks_a_failing_server_no_oftener_than_it_may(tmp_path):

@@ -175,7 +175,7 @@ def refused(**variables):
     return str(raised.value)
 
 
-def test_without_an_address_the_mend_is_said():
+def test_without_an_address_the_fix_is_said():
     assert "ELASTICSEARCH_URL is not set. `make elasticsearch`" in refused()
     assert "ELASTICSEARCH_URL is not set" in refused(URL=" , ")
 

@@ -298,7 +298,7 @@ def test_through_tls_with_the_key_the_commands_do_their_work(cluster, out, tmp_p
     drop(out, cluster)
 
 
-def test_codes_of_another_version_are_refused_with_the_mend(cluster, out):
+def test_codes_of_another_version_are_refused_with_the_fix(cluster, out):
     environment = {"ELASTICSEARCH_URL": cluster.url}
     assert command(out, environment, "load").status == 0
     folder, work = RunFolder.existing(out), Job.of(out).folder.work

@@ -153,7 +153,7 @@ def test_a_cluster_that_is_down_is_one_line_and_status_3(loaded, monkeypatch):
     assert "\n" not in str(down.value)
 
 
-def test_without_an_address_the_mend_is_said(loaded, monkeypatch):
+def test_without_an_address_the_fix_is_said(loaded, monkeypatch):
     monkeypatch.delenv("ELASTICSEARCH_URL", raising=False)
     with pytest.raises(SettingsError, match="make elasticsearch"):
         ElasticImages.of(loaded[0])

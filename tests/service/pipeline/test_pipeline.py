@@ -38,7 +38,7 @@ def test_every_row_is_a_product_or_a_refusal_and_every_broken_picture_is_named(f
     assert len(rows) == drawn.defects.without_id + drawn.defects.duplicate_ids
     assert len(finished.catalogue) + len(rows) == drawn.rows
     assert len(pictures) == drawn.defects.missing_pictures + drawn.defects.truncated_pictures
-    assert all(one.id in set(finished.catalogue.axis) and one.mend for one in pictures)
+    assert all(one.id in set(finished.catalogue.axis) and one.fix for one in pictures)
 
 
 def test_the_candidates_are_the_hop_over_the_two_lists(finished):

@@ -39,7 +39,7 @@ def test_products_of_broken_pictures_stay_and_each_picture_is_named(damaged, tmp
     ]
     refused = read_refusals(job.folder.refused)
     assert sorted((one.id, one.where) for one in refused) == sorted(wanted)
-    assert all(one.reason and one.mend for one in refused)
+    assert all(one.reason and one.fix for one in refused)
     assert len(wanted) > 100
     owners = job.pictures.owners
     assert len(owners.rows) == sum(len(names) for names in named) - len(wanted)

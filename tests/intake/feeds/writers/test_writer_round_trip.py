@@ -205,7 +205,7 @@ def test_hostile_texts_are_read_back_or_refused(shop, rows):
     else:
         assert hostile(shop, rows), refusal
         assert any(repr(product.id) in refusal.what for product, _ in rows)
-        assert refusal.mend
+        assert refusal.fix
 
 
 @pytest.mark.parametrize("shop", SHOPS)

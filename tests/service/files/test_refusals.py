@@ -61,5 +61,10 @@ def test_the_old_file_stays_when_writing_fails(tmp_path):
 @pytest.mark.parametrize("content", ["", "id,reason\n1,2\n"])
 def test_another_file(tmp_path, content):
     (tmp_path / "refused.csv").write_text(content)
-    with pytest.raises(SchemaError, match="where, id, reason, mend"):
+    with pytest.raises(SchemaError, match="where, id, reason, fix"):
         read_refusals(tmp_path / "refused.csv")
+
+
+def test_a_file_whose_last_column_is_still_called_mend(tmp_path):
+    (tmp_path / "refused.csv").write_text("where,id,reason,mend\nline 2,a,no title,give one\n")
+    assert read_refusals(tmp_path / "refused.csv") == (Refusal("line 2", "a", "no title", "give one"),)
