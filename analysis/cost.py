@@ -16,10 +16,11 @@ from candidates.qrels import Qrels
 from eval.bootstrap import Interval, difference
 from eval.curves import OperatingPoint, from_table
 from eval.metrics import judged, recall
-from service.learning.held_out import View
+from service.learning.curve import deep_lists, operating_points
+from service.learning.held_out import View, held_out
 from service.learning.planner import Given, Offer, Plan, plan, standard_entries
+from service.runs.choices import Choices
 from service.runs.job import Job
-from service.steps.evaluate import deep_lists, operating_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,12 +77,12 @@ class Step:
 
 def required_groups(job: Job) -> Qrels:
     """What the feed's groups say; raises `VariantsError` where they say nothing, for then nothing can be measured."""
-    if not len(job.qrels.queries()):
+    if not len(job.truth("evaluation").queries()):
         raise VariantsError(
             "no product of this feed has a known variant, so recall can't be measured",
             "Give a feed with item_group_id, or with configurable products",
         )
-    return job.qrels
+    return job.truth("evaluation")
 
 
 def overview(job: Job) -> pd.DataFrame:
@@ -112,7 +113,7 @@ def as_published(job: Job) -> Job:
         "image": {"index": "exact"},
     }
     sections = {name: getattr(job.settings, name).model_copy(update=values) for name, values in changed.items()}
-    return Job(job.folder, job.settings.model_copy(update=sections))
+    return Job(Choices(job.folder, job.settings.model_copy(update=sections)))
 
 
 def points_of(job: Job) -> list[OperatingPoint]:
@@ -149,7 +150,7 @@ def star(job: Job) -> OperatingPoint:
 
 def plan_of(job: Job) -> Plan:
     """The plan that a finished run followed; raises `VariantsError` where it followed none."""
-    if not job.plans:
+    if not job.choices.plans:
         raise VariantsError(
             f"this run was told to use {job.merge.strategy!r}, so there is no plan",
             "Leave merge.strategy at `planned`",
@@ -170,7 +171,7 @@ def at_equal_cost(job: Job, published: Job, budgets: Sequence[int]) -> list[AtBu
 
 
 def _at_budgets(job: Job, budgets: Sequence[int], only: str = "") -> list[AtBudget]:
-    found = job.held_out
+    found = held_out(job)
     given = [_given(view) for view in found.views]
     looked = int(given[0].every_image.counts.max(initial=0))
     entries = standard_entries(looked, found.fused is not None)
@@ -207,7 +208,7 @@ def _at_budget(offer: Offer) -> AtBudget:
 
 def bought(job: Job, made: Plan, budgets: Sequence[int] = STEPS) -> list[Step]:
     """What each further budget buys, following the plan, measured on the same products."""
-    found, qrels = job.held_out, required_groups(job)
+    found, qrels = held_out(job), required_groups(job)
     planned = [one for one in made.offers if one.budget in budgets]
     lists = [judged(found.candidates(one.merge(job.settings.merge)), qrels) for one in planned]
     reached = [recall(one, len(qrels.items)) for one in lists]

@@ -44,7 +44,7 @@ from eval.metrics import (
 from image_retrieval.rotations import CODES
 from service.learning.heads import Frame, frame_of, learn_head, split_groups
 from service.learning.held_out import FOLDS
-from service.neighbours.lookups import ImageLookup
+from service.neighbours.kinds import ImageLookup
 from service.runs.job import Job
 from service.runs.progress import track
 
@@ -176,7 +176,7 @@ def pictures_of(ground: Ground, model: str) -> Pictures:
             step(job)
         axis, owners = job.pictures.axis, job.pictures.owners
         vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
-    return Pictures(vectors, owners, job.qrels, job.settings.learn, job.settings.run.seed)
+    return Pictures(vectors, owners, job.truth("evaluation"), job.settings.learn, job.settings.run.seed)
 
 
 @dataclass(frozen=True, eq=False)

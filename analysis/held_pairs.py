@@ -16,10 +16,11 @@ from eval.metrics import group_numbers
 from eval.pair_metrics import PairFigures, PrecisionRecall, pair_figures
 from fusion.pairs.classifier import PairModel, Scores
 from fusion.pairs.unsupervised import unsupervised_score
+from service.pairs.learned_pairs import judged_held_out
 from service.pairs.precision import known_pairs, reranked
-from service.pairs.suggesting import ScoredPairs, Teller
+from service.pairs.scored import ScoredPairs
+from service.pairs.suggesting import Teller
 from service.runs.job import Job
-from service.steps.learn_pairs import judged_held_out
 
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -54,7 +55,7 @@ class HeldPairs:
     @property
     def qrels(self) -> Qrels:
         """What is known: groups, and judgements, which come before them."""
-        return self.job.lessons_and_judgements
+        return self.job.truth("classifier")
 
     @cached_property
     def truth(self) -> NDArray[np.int8]:

@@ -15,8 +15,8 @@ from candidates.suggestion import Suggestion
 from eval.pair_metrics import PrecisionRecall
 from fusion.pairs.classifier import FOLDS, PairModel, TooLittleKnown, bound_products, deal
 from fusion.pairs.reasons import strongest
+from service.pairs.learned_pairs import learn_classifier
 from service.pairs.wordings import WORDINGS
-from service.steps.learn_pairs import learned_model
 
 MOST_CONTRASTED = 5_000
 """Known variants, and pairs of two groups, whose contributions are averaged, at most."""
@@ -100,7 +100,7 @@ def set_aside(held: HeldPairs) -> tuple[PairModel, NDArray[np.bool_]]:
     bound = bound_products(table.left, table.right, held.truth, truth.groups)
     telling = np.unique(bound[table.left[held.truth == VARIANT]])
     aside: NDArray[np.bool_] = deal(bound, telling, FOLDS, held.job.settings.run.seed + 1) == 0
-    learned = learned_model(table, hidden(truth, aside), held.job, bound.astype(np.int32))
+    learned = learn_classifier(table, hidden(truth, aside), held.job, bound.astype(np.int32))
     return learned.model, aside
 
 

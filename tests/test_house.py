@@ -75,7 +75,6 @@ def test_every_room_of_the_service_is_listed():
     assert there == {*ROOMS, "__init__.py"}
 
 
-@pytest.mark.xfail(reason="the circle is cut in the next commits")
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_of_the_service_import_lower_rooms_only(room):
     allowed = {f"service.{name}" for name in ROOMS[: ROOMS.index(room) + 1]}
@@ -91,7 +90,6 @@ def test_apps_do_not_import_each_other():
         assert not others, f"{name_of(path)} must not import {sorted(others)}"
 
 
-@pytest.mark.xfail(reason="the circle is cut in the next commits")
 def test_there_is_no_circle_of_modules():
     graph = {module_name(path): imports_of(path) & NAMES - {module_name(path)} for path in MODULES}
     try:

@@ -285,14 +285,15 @@ def demo(
 
 def _step(name: str, out: Path) -> None:
     from apps.cli.show import show_step
-    from service.pipeline.run import STEPS
+    from service.pipeline.order import STEPS
     from service.runs.job import Job
+    from service.runs.manifest import write_manifest
     from service.runs.run_folder import locked
 
     with locked(out):
         job = Job.of(out)
         record = STEPS[name](job)
-        job.write_manifest()
+        write_manifest(job)
     show_step(console, record)
 
 
@@ -304,7 +305,7 @@ def _choose(out: Path, sections: dict[str, dict[str, Any]]) -> None:
     given = {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
     if any(given.values()):
         with locked(out):
-            Job.of(out).choose({name: values for name, values in given.items() if values})
+            Job.of(out).changed({name: values for name, values in given.items() if values})
 
 
 @app.command()

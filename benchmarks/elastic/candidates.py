@@ -25,8 +25,9 @@ from candidates.run import Run
 from candidates.settings import Settings
 from image_retrieval.rotations import CODES
 from service.files.candidate_files import read_candidates
-from service.neighbours.lookups import image_lookup, image_vectors
-from service.pipeline.run import STEPS
+from service.neighbours.open import open_image
+from service.neighbours.vectors import image_vectors
+from service.pipeline.order import STEPS
 from service.runs.job import Job
 
 UNTIL = "expand"
@@ -60,7 +61,7 @@ def measure(feed: Path, folder: Path, settings: Settings, depth: int = 100) -> D
     image = settings.image.model_copy(update={"index": "elasticsearch"})
     there = _made(feed, folder / "cluster", settings.model_copy(update={"image": image}), folder / "work")
     vectors = image_vectors(here)
-    ours, theirs = (image_lookup(job).index.search(vectors, depth) for job in (here, there))
+    ours, theirs = (open_image(job).index.search(vectors, depth) for job in (here, there))
     differing, tied = _compared(ours, theirs, here)
     pairs = [_pairs(job) for job in (here, there)]
     common = len(np.intersect1d(*pairs, assume_unique=True))

@@ -48,7 +48,7 @@ from image_retrieval.hamming import FLAT_BELOW, HammingIndex, _nearest_codes, _p
 from image_retrieval.rotations import CODES
 from service.learning.heads import learn_head, split_groups
 from service.learning.held_out import FOLDS
-from service.neighbours.lookups import ImageLookup
+from service.neighbours.kinds import ImageLookup
 from service.runs.footprint import footprint
 from service.runs.job import Job
 from service.runs.progress import track
@@ -433,7 +433,7 @@ def learned_spaces(job: Job, dimensions: int = LearnSettings().dimensions, folds
     """Spaces of the pictures, each learned without one fold of the groups, whose products are its queries."""
     axis, owners = job.pictures.axis, job.pictures.owners
     image = Vectors.open(job.folder.image / "vectors.arrow", axis)
-    groups, queries = job.qrels.groups, job.qrels.queries()
+    groups, queries = job.truth("evaluation").groups, job.truth("evaluation").queries()
     fold_of = split_groups(groups, folds, job.settings.run.seed)
     for fold in track(range(folds), "codes of spaces that the queries' groups had no part in"):
         hidden = np.where(fold_of == fold, -1, groups)[owners.rows]
@@ -691,7 +691,7 @@ def main() -> None:
             owners = job.pictures.owners
             spaces = learned_spaces(job, words.dimensions)
             seeds = range(1, words.draws + 1)
-            found = losses(spaces, owners, job.qrels, seeds=seeds, threads=job.threads)
+            found = losses(spaces, owners, job.truth("evaluation"), seeds=seeds, threads=job.threads)
         except VariantsError as error:
             sys.exit(str(error))
     tables = [quality_table(found), loss_table(found)]

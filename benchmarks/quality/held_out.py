@@ -39,9 +39,10 @@ from fusion.merge.hubs import depth_for
 from fusion.merge.strategies import Three, fuse_lists
 from service.learning.guesses import Guesses, Taught, guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import learn_head, split_groups, with_guesses
-from service.neighbours.lookups import ImageLookup, TextLookup, lexical_lookup
+from service.neighbours.kinds import ImageLookup, TextLookup
+from service.neighbours.open import open_lexical
+from service.neighbours.vectors import fitted_lexicon, joint_text
 from service.pipeline.run import encode
-from service.steps.project import fitted_lexicon, joint_text
 
 Groups = NDArray[np.integer]
 Lists = dict[str, Run]
@@ -190,7 +191,7 @@ def ground(feed: Path, folder: Path, settings: Settings) -> Ground:
             # In memory: the next image model writes this very file anew.
             image=Vectors(axis, np.array(stored.values), stored.version),
             owners=owners,
-            lexical=lexical_lookup(job).neighbours(catalogue.axis.rows, _depth(len(catalogue))),
+            lexical=open_lexical(job).neighbours(catalogue.axis.rows, _depth(len(catalogue))),
             whole=Qrels.from_catalogue(catalogue, groups_are_global=True),
             own=Qrels.from_catalogue(catalogue),
             sellers=sellers,

@@ -22,9 +22,9 @@ from candidates.run import Run
 from candidates.settings import Settings
 from eval.curves import OperatingPoint, find
 from eval.slices import index_recall
-from service.pipeline.run import STEPS
+from service.learning.curve import Deep, deep_lists, operating_points
+from service.pipeline.order import STEPS
 from service.runs.job import Job
-from service.steps.evaluate import Deep, deep_lists, operating_points
 
 TOLERANCE = 0.02
 """How far recall may be off; the number of candidates may be off by as large a share of itself."""

@@ -23,9 +23,9 @@ from eval.bootstrap import Interval, difference, interval
 from eval.metrics import judged, recall
 from service.learning.held_out import taught_by
 from service.learning.spaces import Ingredients
+from service.learning.taught import ingredients
 from service.pipeline.run import encode
 from service.runs.job import Job
-from service.steps.project import ingredients
 
 NUMBERS = (0, 5, 30, 300)
 """Known groups to learn from."""
@@ -54,23 +54,25 @@ class Taught:
 
 def measure(job: Job, numbers: Sequence[int] = NUMBERS, draws: int = 3, queries: int = 2000) -> list[Taught]:
     """Learns from nested draws of groups and asks for products of groups outside the greatest."""
-    made_of, groups = ingredients(job), job.qrels.groups
-    names = np.unique(groups[job.qrels.queries()])
+    made_of, groups = ingredients(job), job.truth("evaluation").groups
+    names = np.unique(groups[job.truth("evaluation").queries()])
     found: dict[int, list[tuple[NDArray[np.float64], NDArray[np.int32]]]] = {number: [] for number in numbers}
     for draw in range(draws):
         random = np.random.default_rng(job.settings.run.seed + draw)
         order = random.permutation(names)
-        outside = job.qrels.queries()[~np.isin(groups[job.qrels.queries()], order[: max(numbers)])]
+        queries_of_all = job.truth("evaluation").queries()
+        outside = queries_of_all[~np.isin(groups[queries_of_all], order[: max(numbers)])]
         rows = np.sort(random.choice(outside, min(queries, len(outside)), replace=False))
         for number in numbers:
             run = _fused(job, made_of, order[:number], rows)
-            values = np.stack([recall(judged(run, job.qrels), k) for k in AT], axis=1)
+            values = np.stack([recall(judged(run, job.truth("evaluation")), k) for k in AT], axis=1)
             found[number].append((values, groups[rows]))
     return [Taught(one, *(np.stack(both) for both in zip(*pairs, strict=True))) for one, pairs in found.items()]
 
 
 def _fused(job: Job, made_of: Ingredients, names: NDArray[np.int32], rows: NDArray[np.int32]) -> Run:
-    taught = np.where(np.isin(job.qrels.groups, names), job.qrels.groups, -1).astype(np.int32)
+    groups = job.truth("evaluation").groups
+    taught = np.where(np.isin(groups, names), groups, -1).astype(np.int32)
     return taught_by(job, made_of, taught, rows).fused_hop()
 
 

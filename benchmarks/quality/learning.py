@@ -32,12 +32,12 @@ from candidates.errors import VariantsError
 from candidates.settings import Settings
 from candidates.vectors import Vectors
 from service.learning.heads import learn_head
+from service.neighbours.vectors import fitted_lexicon, joint_text
 from service.pipeline.run import encode
 from service.pipeline.train import train
 from service.runs.footprint import footprint
 from service.runs.job import Job
 from service.runs.model import Model
-from service.steps.project import fitted_lexicon, joint_text
 
 SECONDS = 60.0
 """Learning may take so long beyond the encoders."""
@@ -102,7 +102,7 @@ def learning_parts(job: Job, folder: Path, *, measuring: bool = True) -> tuple[P
     """
     from image_retrieval.base import Base
 
-    laps, groups = Laps(), job.qrels.groups
+    laps, groups = Laps(), job.truth("evaluation").groups
     options = {"dimensions": job.settings.learn.dimensions, "seed": job.settings.run.seed}
     lexicon = laps("lexicon of the catalogue's texts", lambda: fitted_lexicon(job))
     text = laps("joint text vectors", lambda: joint_text(job, lexicon))

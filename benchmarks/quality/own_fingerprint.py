@@ -30,7 +30,7 @@ from intake.picture_files import list_pictures
 from service.learning.heads import split_groups
 from service.learning.held_out import FOLDS
 from service.learning.picture_recall import AT, Pictured, projected_recalls, recalls
-from service.pipeline.run import STEPS
+from service.pipeline.order import STEPS
 from service.runs.job import Job
 
 FLOORS = {"raw": 0.53, "projected": 0.68}
@@ -77,7 +77,7 @@ def pictured(feed: Path, model: str, folder: Path) -> tuple[Pictured, NDArray[np
     products, first = np.unique(owners.rows, return_index=True)
     values[products] = vectors.values[first]
     kinds = np.array([kind or "" for kind in job.catalogue.column("product_type")])
-    return Pictured(values, job.qrels.groups), kinds
+    return Pictured(values, job.truth("evaluation").groups), kinds
 
 
 def measure(

@@ -21,7 +21,7 @@ from candidates.qrels import Qrels
 from candidates.settings import MergeSettings, Settings
 from demo_catalogue.catalogue import draw_catalogue
 from eval.metrics import judged, recall
-from service.learning.held_out import HeldOut, View
+from service.learning.held_out import HeldOut, View, held_out
 from service.learning.planner import BUDGETS, Given, every_trial, plan
 from service.learning.planning import given_of
 from service.pipeline.run import encode
@@ -56,12 +56,12 @@ def measure(job: Job, splits: int = 5, budgets: Sequence[int] = BUDGETS) -> list
     """Plans on random halves of the known groups, and judges each plan on the other half."""
     made = []
     for split in range(splits):
-        left, right = _halves(job.qrels, job.settings.run.seed + split)
+        left, right = _halves(job.truth("evaluation"), job.settings.run.seed + split)
         chosen = plan(_givens(job, left), left, budgets=budgets, resamples=10)
         trials = every_trial(_givens(job, right), right, budgets)
         for budget in budgets:
             offer = chosen.offer(budget)
-            values, cost = _followed(job.held_out, offer.merge(job.settings.merge), right)
+            values, cost = _followed(held_out(job), offer.merge(job.settings.merge), right)
             best = max(trials[budget], key=lambda one: float(one.recalls[0].mean()))
             found = float(values.mean())
             made.append(
@@ -85,7 +85,7 @@ def _views(found: HeldOut, qrels: Qrels) -> list[View]:
 
 
 def _givens(job: Job, qrels: Qrels) -> list[Given]:
-    return [given_of(view, job.threads) for view in _views(job.held_out, qrels) if len(view.rows)]
+    return [given_of(view, job.threads) for view in _views(held_out(job), qrels) if len(view.rows)]
 
 
 def _followed(found: HeldOut, settings: MergeSettings, qrels: Qrels) -> tuple[NDArray[np.float64], float]:

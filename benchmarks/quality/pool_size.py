@@ -18,7 +18,7 @@ from candidates.qrels import Qrels
 from candidates.vectors import Vectors
 from eval.curves import Measured, Sweep, sweep_hop, sweep_list
 from eval.metrics import group_numbers
-from service.neighbours.lookups import ImageLookup, TextLookup
+from service.neighbours.kinds import ImageLookup, TextLookup
 from service.pipeline.run import run
 from service.runs.job import Job
 
@@ -80,7 +80,7 @@ class Pool:
         place[rows] = np.arange(len(rows), dtype=np.int32)
         inside = np.flatnonzero(place[owners.rows] >= 0)
         image = Vectors.open(job.folder.image / "vectors.arrow", pictures).take(inside)
-        qrels = Qrels(axis, job.qrels.groups[rows], job.qrels.scopes[rows])
+        qrels = Qrels(axis, job.truth("evaluation").groups[rows], job.truth("evaluation").scopes[rows])
         return cls(
             Measured(qrels.queries(), qrels),
             TextLookup(text, ExactIndex(text)),
@@ -91,7 +91,7 @@ class Pool:
 def measure(ground: Ground, depth: int = DEPTH) -> tuple[Pooled, ...]:
     """Measures on the run of `ground`, which is made first where it is not there."""
     job = Job.of(ground.run) if ground.run.exists() else run(ground.feed, ground.run, ground.settings)
-    eighths = drawn_eighths(job.qrels.groups, job.settings.run.seed)
+    eighths = drawn_eighths(job.truth("evaluation").groups, job.settings.run.seed)
     made: list[Pooled] = []
     for size in POOLS:
         pools = [Pool.of(job, rows) for rows in _unions(eighths, size)]

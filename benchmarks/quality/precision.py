@@ -23,13 +23,13 @@ from candidates.artifacts import write_text
 from candidates.qrels import Qrels
 from candidates.settings import Settings
 from eval.pair_metrics import PairFigures
+from service.pairs.learned_pairs import learn_classifier, measure_precision
 from service.pairs.pair_features import held_out_pairs
 from service.pairs.precision import Precision
 from service.pipeline.run import encode
 from service.runs.job import Job
 from service.steps.describe import describe_pictures
 from service.steps.learn import learn
-from service.steps.learn_pairs import learned_model, measured
 from service.steps.plan import plan
 from service.steps.project import project
 
@@ -100,7 +100,7 @@ def measure(feed: Path, folder: Path, model: str, *, seller_column: str = "", sa
     read = {"seller_column": seller_column}
     found = {}
     with encode(feed, folder, Settings.read(None, feed=read | {"groups_are_global": True}, **sections)) as job:
-        truth = job.qrels
+        truth = job.truth("evaluation")
         found[ALL], pairs = _precision(job, truth)
         if same_seller:
             own = Job.start(folder / "own", feed, Settings.read(None, feed=read, **sections), job.folder.work)
@@ -110,15 +110,15 @@ def measure(feed: Path, folder: Path, model: str, *, seller_column: str = "", sa
 
 def _precision(job: Job, truth: Qrels) -> tuple[Precision, int]:
     """What is learned from the job's own groups, judged by a truth that may know more than they."""
-    from service.pipeline.run import STEPS
+    from service.pipeline.order import STEPS
 
     for name in ("ingest", "fetch_pictures", "encode_text", "encode_images"):
         STEPS[name](job)
     for step in (learn, project, plan, describe_pictures):
         step(job)
     table = held_out_pairs(job, truth.groups)
-    learned = learned_model(table, job.lessons_and_judgements, job, truth.groups)
-    return measured(job, table, learned.held_out, truth), len(table)
+    learned = learn_classifier(table, job.truth("classifier"), job, truth.groups)
+    return measure_precision(job, table, learned.held_out, truth), len(table)
 
 
 def tables(made: Measured) -> list[Table]:

@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.speed.killed_run import Plan
-from service.pipeline.run import STEPS
+from service.pipeline.order import STEPS
 
 FILES = ("products.parquet", "image/images.parquet", "curves.parquet")
 TEXTS = ("refused.csv", "suggestions.csv", "groups.csv", "group-notes.csv")

@@ -10,11 +10,11 @@ from candidates.provenance import NO_VIA, NOT_LISTED, CandidatePart
 from candidates.qrels import NOT_A_VARIANT, VARIANT
 from candidates.run import Run
 from service.files.candidate_files import read_candidates
-from service.neighbours.lookups import Lookup, image_lookup, text_lookup
+from service.neighbours import depths
+from service.neighbours.kinds import Lookup
+from service.neighbours.open import open_image, open_text
+from service.neighbours.vectors import neighbours_run
 from service.runs.job import Job
-
-DEPTH = 1000
-"""How deep each list is asked for an explanation."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ class Explainer:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.axis = job.catalogue.axis
-        self.text: Lookup = text_lookup(job)
-        self.image: Lookup = image_lookup(job)
+        self.text: Lookup = open_text(job)
+        self.image: Lookup = open_image(job)
         self.candidates = read_candidates(job.folder.candidates, self.axis)
 
     def explain(self, query: str, candidate: str) -> Explanation:
         """See `explain`."""
         one, other = self.axis.row_of(query), self.axis.row_of(candidate)
-        depth = min(DEPTH, max(1, len(self.axis) - 1))
+        depth = depths.within(self.job, depths.EXPLAINING)
         text = self.text.neighbours(np.array([one]), depth)
         image = self.image.neighbours(np.array([one]), depth)
         part = self.candidates.take(np.array([one])).whole()
@@ -116,7 +116,7 @@ class Explainer:
         )
 
     def _truth(self, one: int, other: int) -> str:
-        value = int(self.job.qrels.judge(np.array([one]), np.array([other]))[0])
+        value = int(self.job.truth("evaluation").judge(np.array([one]), np.array([other]))[0])
         return {VARIANT: "variant", NOT_A_VARIANT: "not a variant"}.get(value, "unjudged")
 
     def _brought_by(self, part: CandidatePart, at: int) -> tuple[str, ...]:
@@ -130,8 +130,6 @@ class Explainer:
 
     def _hop(self, one: int, other: int, text: Run) -> Hop | None:
         """The first seed of the walk that holds the product in the image list of greatest depth at hand."""
-        from service.steps.retrieve import neighbours_run
-
         lists = neighbours_run(self.job, "image").whole()
         seeds = np.concatenate([[one], text.ranked(0)[0]])
         held = np.flatnonzero((lists.rows == other) & np.isin(lists.query_rows, seeds))

@@ -96,7 +96,7 @@ def hand_back(job: Job, format: str, target: Path, groups_file: Path | None = No
 
 
 def _check_target(job: Job, target: Path, groups_file: Path | None) -> None:
-    read = [*(feed.path for feed in job.feeds), *([groups_file] if groups_file else [])]
+    read = [*(feed.path for feed in job.choices.feeds), *([groups_file] if groups_file else [])]
     if target.is_dir() or target.resolve() in {path.resolve() for path in read}:
         what = "is a folder" if target.is_dir() else "is what the groups come from"
         raise VariantsError(f"{target}: {what}", "Name a new file to write")

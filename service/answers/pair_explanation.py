@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from candidates.pairs import PairTable
 from candidates.suggestion import Suggestion, read_suggestions
 from service.files.groups_file import read_groups
+from service.pairs.scored import candidate_pairs, scored
 from service.pairs.suggesting import Teller
 from service.runs.job import Job
-from service.steps.classify import candidate_pairs, scored
 
 
 @dataclass(frozen=True)

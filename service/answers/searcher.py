@@ -15,7 +15,8 @@ from candidates.errors import PictureError, VariantsError
 from candidates.filters import Filter
 from candidates.run import Run
 from candidates.vectors import Vectors
-from service.neighbours.lookups import ImageLookup, image_lookup
+from service.neighbours.kinds import ImageLookup
+from service.neighbours.open import open_image
 from service.runs.job import Job
 
 
@@ -51,7 +52,7 @@ class Searcher:
     @cached_property
     def images(self) -> ImageLookup:
         """The image look-up of the run."""
-        return image_lookup(self.job)
+        return open_image(self.job)
 
     def similar(
         self, ids: Sequence[str] = (), pictures: Sequence[Path] = (), k: int = 20, where: Filter | None = None

@@ -62,7 +62,7 @@ def _rows(job: Job, members: list[Member]) -> NDArray[np.int64]:
 
 def _known(job: Job, every: list[list[Member]]) -> int:
     """Groups of which known groups, where they may be looked at, join two products already."""
-    groups = job.kept.groups
+    groups = job.truth("suggestions").groups
     return sum(
         bool((np.unique(known[known >= 0], return_counts=True)[1] > 1).any())
         for known in (groups[_rows(job, members)] for members in every)

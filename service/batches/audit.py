@@ -13,9 +13,9 @@ from candidates.artifacts import write_json
 from candidates.errors import VariantsError
 from candidates.run import Run
 from service.batches.lines import Batch, Lines, in_work, opened, published
+from service.neighbours.vectors import neighbours_run
 from service.runs.job import Job
 from service.runs.run_folder import Counts
-from service.steps.retrieve import neighbours_run
 
 AUDIT = "audit.json"
 """What was audited, kept with the generation: the next one is compared with it."""
@@ -138,7 +138,7 @@ def _compared(job: Job, before: Path | None, limits: Limits) -> list[Finding]:
 
 def known_pair_recall(job: Job) -> float | None:
     """The mean share of a product's known variants among its nearest by text and by image; None without groups."""
-    queries = job.qrels.queries()
+    queries = job.truth("evaluation").queries()
     if not len(queries):
         return None
     rng = np.random.default_rng(job.settings.run.seed)
@@ -149,6 +149,6 @@ def known_pair_recall(job: Job) -> float | None:
 
 
 def _share(job: Job, lists: list[Run], row: int) -> float:
-    variants = job.qrels.variants(np.array([row]))[1]
+    variants = job.truth("evaluation").variants(np.array([row]))[1]
     near = np.concatenate([run.ranked(row)[0][:_DEPTH] for run in lists])
     return float(np.isin(variants, near).mean())

@@ -18,7 +18,7 @@ from eval.curves import OperatingPoint, from_table, pareto
 from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
 from service.files.candidate_files import read_candidates
 from service.files.judgements import read_judgements
-from service.pipeline.run import STEPS
+from service.pipeline.order import between, run_steps
 from service.runs.job import Job
 from service.runs.run_folder import Counts, locked
 
@@ -59,8 +59,7 @@ def measure(store: str, publish: str, generation: str, blind: str, run: str) -> 
     with locked(building):
         linked_copy(source, copy)
         job = Job.of(copy)
-        for name in ("evaluate", "report"):
-            STEPS[name](job)
+        run_steps(job, between("evaluate", "report"))
         summary = _summary(job, blind)
         with atomic_folder(building) as temporary:
             for name in _KEPT:

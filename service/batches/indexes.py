@@ -6,15 +6,17 @@ import shutil
 from pathlib import Path
 from typing import TypedDict
 
-from candidates.artifacts import digest_of
 from candidates.errors import VariantsError
 from candidates.settings import Settings
-from intake.feeds.several import FeedSource, feed_sources
+from intake.feeds.several import FeedSource
 from intake.picture_files import list_pictures
 from service.batches.audit import read_audit
 from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, opened, published
 from service.pipeline.estimate import estimate
+from service.pipeline.identity import building_name, generation_name
+from service.pipeline.order import between
 from service.runs.job import Job
+from service.runs.manifest import write_manifest
 from service.runs.run_folder import Counts, locked
 from service.steps.encode_images import encode_images
 from service.steps.encode_text import encode_text
@@ -58,16 +60,13 @@ def read_feed(feed: str, date: str, store: str, publish: str, settings: str, run
     """
     lines, sources = Lines(Path(store)), feeds_of(feed, date)
     made = chosen(settings, Path(store))
-    choices = made.model_dump(mode="json")
-    named = [(str(one.path.resolve()), one.seller) for one in feed_sources(sources)]
-    building = lines.building(f"indexes-{digest_of(named, choices)[:16]}")
+    building = lines.building(f"indexes-{building_name(sources, made)}")
     with locked(building):
         job = Job.start(building, sources, made, lines.work)
         ingest(job)
         estimate(job).require_disk(building)
         fetch_pictures(job)
-        pictures = [(one.id, one.name, one.stamp) for one in list_pictures(job.catalogue, job.places)]
-        identifier = digest_of("indexes", job.folder.require("ingest").key, choices, pictures)[:16]
+        identifier = generation_name(job, "indexes")
         batch = begun(store, publish, "indexes", identifier, run, building)
         if published(batch):
             shutil.rmtree(building)
@@ -115,7 +114,7 @@ def encode_pictures(batch: Batch, shard: Shard) -> Counts:
 
 def gather_vectors(batch: Batch) -> Counts:
     """Gathers what the shards encoded, and brings it into the spaces that are searched."""
-    return do(batch, "encode_text", "encode_images", "learn", "project", "plan")
+    return do(batch, *between("encode_text", "plan"))
 
 
 def build_text_index(batch: Batch) -> Counts:
@@ -134,6 +133,6 @@ def publish(batch: Batch) -> Counts:
         if job:
             if not read_audit(job.folder.root)["passed"]:
                 raise VariantsError(f"{batch['generation']} did not pass its audit", "Audit it before it is published")
-            job.write_manifest()
+            write_manifest(job)
     folder = bring_into_force(batch)
     return {"generation": batch["generation"], "folder": str(folder), "products": len(Job.of(folder).catalogue)}

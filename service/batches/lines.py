@@ -12,6 +12,7 @@ from typing import Literal, TypedDict
 
 from candidates.artifacts import atomic_folder, write_text
 from service.batches.publishing import Place, link
+from service.pipeline.order import run_steps
 from service.runs.job import Job
 from service.runs.run_folder import Counts, locked
 from service.runs.store import Store
@@ -112,12 +113,9 @@ def in_work(batch: Batch, work: str) -> Iterator[Job | None]:
 
 def do(batch: Batch, *names: str) -> Counts:
     """Does steps of the pipeline in a batch's folder; returns what they counted."""
-    from service.pipeline.run import STEPS
-
     with in_work(batch, names[0]) as job:
         if job:
-            for name in names:
-                STEPS[name](job)
+            run_steps(job, names)
     folder = opened(batch).folder
     return {f"{name}.{key}": value for name in names for key, value in plain(folder.require(name).counts).items()}
 

@@ -12,7 +12,9 @@ from candidates.suggestion import read_suggestions, write_suggestions_csv
 from service.batches.indexes import Shard, shards
 from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, linked_copy, opened, published
 from service.pipeline.changes import Changes
+from service.pipeline.order import between
 from service.runs.job import Job
+from service.runs.manifest import write_manifest
 from service.runs.run_folder import Counts, locked
 from service.steps.expand import expand
 
@@ -55,7 +57,7 @@ def start(store: str, publish: str, indexes: str, choices: Choices, run: str) ->
         building = Path(batch["building"])
         with locked(building):
             linked_copy(source, building)
-            Job.of(building).choose(sections)
+            Job.of(building).changed(sections)
             write_json(building / BATCH, {"indexes": source.name, "since": since, "only_new": only_new})
     return batch
 
@@ -87,7 +89,7 @@ def _about(folder: Path) -> dict[str, Any]:
 
 def look_up(batch: Batch) -> Counts:
     """Chooses the strategy, and asks the indexes as deep as it needs."""
-    return do(batch, "plan", "retrieve_text", "retrieve_lexical", "retrieve_images")
+    return do(batch, *between("plan", "retrieve_images"))
 
 
 def parts(batch: Batch, most: int) -> list[Shard]:
@@ -110,7 +112,7 @@ def finish_candidates(batch: Batch) -> Counts:
 
 def classify(batch: Batch) -> Counts:
     """Tells how probable each pair is."""
-    return do(batch, "describe_pictures", "learn_pairs", "classify")
+    return do(batch, *between("describe_pictures", "classify"))
 
 
 def group(batch: Batch) -> Counts:
@@ -123,7 +125,7 @@ def publish(batch: Batch) -> Counts:
     with in_work(batch, "publish") as job:
         if job:
             _write_review(job, Lines(Path(batch["store"])))
-            job.write_manifest()
+            write_manifest(job)
     folder = bring_into_force(batch)
     job = Job.of(folder)
     return {

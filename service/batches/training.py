@@ -25,11 +25,12 @@ from eval.bootstrap import difference
 from eval.metrics import judged, recall
 from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
 from service.files.candidate_files import read_candidates
-from service.pipeline.run import STEPS
+from service.pairs.learned_pairs import measure_precision
+from service.pairs.scored import candidate_pairs, scored
+from service.pipeline.order import between, run_steps
 from service.pipeline.train import train
 from service.runs.job import Job
 from service.runs.run_folder import Counts, StepRecord, locked
-from service.steps.classify import candidate_pairs, scored
 
 DECISIVE = 10
 """One group in so many is decisive."""
@@ -37,9 +38,7 @@ DECISIVE = 10
 VERDICT = "decisive.json"
 """How a model did on the decisive groups, beside the one in force."""
 
-_STEPS = (
-    "encode_images", "learn", "project", "plan", "retrieve_text", "retrieve_lexical", "retrieve_images", "expand",
-)  # fmt: skip
+_STEPS = between("encode_images", "expand")
 """What a model changes of a run, up to its candidates."""
 
 
@@ -78,7 +77,7 @@ def learn(store: str, publish: str, judgements: str, run: str) -> Batch:
         shutil.rmtree(lesson, ignore_errors=True)
         linked_copy(source, lesson)
         job = _without_decisive(Job.of(lesson), Path(judgements) if judgements else None)
-        STEPS["encode_images"](job)
+        run_steps(job, ["encode_images"])
         train(job, building)
         shutil.rmtree(lesson)
     return batch
@@ -101,7 +100,7 @@ def _without_decisive(job: Job, judgements: Path | None) -> Job:
         _copy_judgements(judgements, kept, {name for name, hide in zip(catalogue.axis, hidden, strict=True) if hide})
         pairs["judgements"] = str(kept.resolve())
     learning = {"model": "", "train": True, "spaces": "learned"}
-    return Job.of(job.folder.root).choose({"pairs": pairs, "learn": learning})
+    return Job.of(job.folder.root).changed({"pairs": pairs, "learn": learning})
 
 
 def _write_record(job: Job, record: StepRecord) -> None:
@@ -165,9 +164,8 @@ def _decisive_figures(
     shutil.rmtree(copy, ignore_errors=True)
     linked_copy(lines.generation("indexes"), copy)
     merge = {"strategy": "planned"}
-    job = Job.of(copy).choose({"learn": {"model": str(model.resolve())}, "merge": merge, "groups": {"known": "keep"}})
-    for step in _STEPS:
-        STEPS[step](job)
+    job = Job.of(copy).changed({"learn": {"model": str(model.resolve())}, "merge": merge, "groups": {"known": "keep"}})
+    run_steps(job, _STEPS)
     truth = _decisive_truth(job)
     queries = truth.queries()
     candidates = read_candidates(job.folder.candidates, job.catalogue.axis)
@@ -178,19 +176,17 @@ def _decisive_figures(
 
 
 def _decisive_truth(job: Job) -> Qrels:
-    groups = np.where(decisive_rows(job.catalogue), job.qrels.groups, -1).astype(np.int32)
-    return replace(job.qrels, groups=groups)
+    groups = np.where(decisive_rows(job.catalogue), job.truth("evaluation").groups, -1).astype(np.int32)
+    return replace(job.truth("evaluation"), groups=groups)
 
 
 def _average_precision(job: Job, truth: Qrels) -> float | None:
     """How well a model's classifier orders the pairs of decisive groups; None where it has none."""
-    from service.steps.learn_pairs import measured
-
     if job.given_model is None or job.given_model.pairs is None or not job.settings.pairs.classify:
         return None
-    STEPS["describe_pictures"](job)
+    run_steps(job, ["describe_pictures"])
     made = scored(job, candidate_pairs(job), job.given_model.pairs)
-    return float(measured(job, made.table, made.values, truth).pairs.average_precision)
+    return float(measure_precision(job, made.table, made.values, truth).pairs.average_precision)
 
 
 def publish(batch: Batch) -> Counts:

@@ -10,60 +10,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.exact import ExactIndex
 from candidates.provenance import Candidates
 from candidates.run import Run, stacked
 from candidates.settings import FusedSettings, MergeSettings
-from candidates.vectors import Vectors
-from fusion.merge.hubs import depth_for
 from fusion.merge.reciprocal import Ranking
-from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
-from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
-from service.learning.heads import split_groups, with_guesses
-from service.learning.planner import BUDGETS
-from service.learning.spaces import Heads, Shrinkage, learn_heads
-from service.neighbours.lookups import ByText, ImageLookup, TextLookup, image_lookup, lexical_lookup, text_lookup
+from fusion.merge.strategies import Lists, Three, cap, fuse_lists, merge
+from service.learning.heads import split_groups
+from service.learning.spaces import Ingredients
+from service.learning.taught import Lookups, ingredients, taught_lookups
+from service.neighbours import depths
+from service.neighbours.kinds import ByText, ImageLookup
+from service.neighbours.open import open_image, open_lexical, open_text
+from service.runs.job import Job
 from service.runs.progress import track
-
-if TYPE_CHECKING:
-    from service.learning.spaces import Ingredients
-    from service.runs.job import Job
 
 FOLDS = 5
 """Parts of the known groups; each is measured in spaces learned from the others."""
-
-EXACT_UP_TO = 50_000
-"""Vectors that are searched exactly in a fold's spaces; of more an index is built, as the settings say."""
-
-_GUESSED_FROM = 400
-"""Depth of the lists from which variants of two sellers are guessed."""
 
 FAIR = 6000
 """Products in the fair sample, at most."""
 
 Rows = NDArray[np.int32]
-
-
-@dataclass(frozen=True, eq=False)
-class Lookups:
-    """How products are looked up in one pair of spaces.
-
-    Attributes:
-        text: By text.
-        image: By picture.
-        lexical: By the letters of texts, the same in all spaces; None where nothing is fused.
-        every_lexical: Its lists of every product.
-    """
-
-    text: ByText
-    image: ImageLookup
-    lexical: ByText | None = None
-    every_lexical: Run | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,14 +200,21 @@ def taught_by(job: Job, made_of: Ingredients, groups: Rows, rows: Rows) -> View:
 
 
 def held_out(job: Job) -> HeldOut:
-    """Looks up the products with known variants (a seeded sample where there are many), fold by fold if need be."""
-    rows, some = job.qrels.queries(), _sample(job, job.catalogue.axis.rows, FAIR)
-    if job.spaces != "learned" or not job.teaches:
+    """The lists of the products with known variants (a seeded sample of many), in folds where groups were learned from.
+
+    They are found once and kept for the job.
+    """
+    return job.once("held_out", lambda: _held_out(job))
+
+
+def _held_out(job: Job) -> HeldOut:
+    rows, fair_rows = job.truth("evaluation").queries(), _sample(job, job.catalogue.axis.rows, FAIR)
+    if not job.choices.cross_validates:
         asked = _sample(job, rows, job.settings.evaluation.max_queries)
-        view, fair = _both(looked_up(job, np.union1d(asked, some)), asked, some)
+        view, fair = _both(looked_up(job, np.union1d(asked, fair_rows)), asked, fair_rows)
         return HeldOut((view,), False, (fair,))
-    made = list(_folds(job, rows, some))
-    return HeldOut(tuple(view for view, _ in made), True, tuple(fair for _, fair in made))
+    folds = list(_folds(job, rows, fair_rows))
+    return HeldOut(tuple(view for view, _ in folds), True, tuple(fair for _, fair in folds))
 
 
 def _both(view: View, asked: Rows, some: Rows) -> tuple[View, View]:
@@ -276,85 +254,17 @@ def everyone(job: Job, lookups: Lookups, depth: int) -> Everyone:
         lookups: How products are looked up.
         depth: Length of the fused lists; the lists that are fused are deeper.
     """
-    rows, deep = job.catalogue.axis.rows, max(1, min(depth_for(depth), len(job.catalogue) - 1))
-    lexical = lookups.lexical or lexical_lookup(job)
+    rows, deep = job.catalogue.axis.rows, depths.below_fused(job, depth)
+    lexical = lookups.lexical or open_lexical(job)
     by_letters = lookups.every_lexical or lexical.neighbours(rows, deep)
     lists = Three(lookups.text.neighbours(rows, deep), by_letters, lookups.image.neighbours(rows, deep))
     fused = fuse_lists(lists, job.fused, depth, job.threads)
     return Everyone(lists, fused, lookups.text, lookups.image, lexical)
 
 
-@dataclass(frozen=True, eq=False)
-class TaughtHeads:
-    """Heads, and what was guessed across sellers to learn them.
-
-    Attributes:
-        heads: One on the texts, one on the pictures.
-        guesses: By head, what was guessed; empty where nothing was.
-    """
-
-    heads: Heads
-    guesses: dict[str, Any]
-
-
-def taught_heads(
-    job: Job,
-    made_of: Ingredients,
-    groups: Rows,
-    leave_out: NDArray[np.bool_] | None = None,
-    shrinkage: Shrinkage | None = None,
-) -> TaughtHeads:
-    """Learns the heads from groups; where these end at a seller, from probable variants across sellers as well.
-
-    Args:
-        job: The run.
-        made_of: Its vectors.
-        groups: int32 (n,): the groups to learn from, all others −1.
-        leave_out: bool (n,): products about which nothing may be guessed, since they will be measured.
-        shrinkage: What to choose the heads' shrinkage from.
-    """
-    settings, seed = job.settings.learn, job.settings.run.seed
-    heads = learn_heads(made_of, groups, settings, seed, shrinkage=shrinkage)
-    sellers = job.catalogue.codes("seller")
-    if not _guesses(job, groups, sellers):
-        return TaughtHeads(heads, {})
-    alone, rows = _lookups(job, made_of, heads), job.catalogue.axis.rows
-    depth = max(1, min(_GUESSED_FROM, len(rows) - 1))
-    text, image = alone.text.neighbours(rows, depth), alone.image.neighbours(rows, depth)
-    certain = pairs_of_equal_numbers(job.catalogue, sellers)
-    taught = guessed_pairs(text, image, groups, sellers, leave_out=leave_out, certain=certain)
-    of_texts, of_pictures = (with_guesses(groups, one.left, one.right) for one in (taught.text, taught.image))
-    said = {"text": taught.text.as_json(), "image": taught.image.as_json()}
-    return TaughtHeads(learn_heads(made_of, of_texts, settings, seed, of_pictures, shrinkage), said)
-
-
-def _guesses(job: Job, groups: Rows, sellers: NDArray[np.int32]) -> bool:
-    """Whether anything may be guessed: groups are each seller's own, and there are several sellers."""
-    wanted = job.settings.learn.guess and job.teaches and not job.settings.feed.groups_are_global
-    return bool(wanted and sellers.max(initial=-1) > 0 and (groups >= 0).any())
-
-
-def _lookups(job: Job, made_of: Ingredients, heads: Heads) -> Lookups:
-    text, image = heads.text.projection.apply(made_of.text), heads.image.projection.apply(made_of.image)
-    return Lookups(TextLookup(text, _text_index(job, text)), _image_lookup(job, image, made_of))
-
-
-def taught_lookups(
-    job: Job,
-    made_of: Ingredients,
-    groups: Rows,
-    leave_out: NDArray[np.bool_] | None = None,
-    shrinkage: Shrinkage | None = None,
-) -> Lookups:
-    """Look-ups in spaces learned from these groups; the arguments are those of `taught_heads`."""
-    return _lookups(job, made_of, taught_heads(job, made_of, groups, leave_out, shrinkage).heads)
-
-
 def _folds(job: Job, rows: Rows, some: Rows) -> Iterator[tuple[View, View]]:
     """The folds' queries and their share of the fair sample, until enough queries are measured."""
-    from service.steps.project import ingredients
-
-    groups, seed = job.qrels.groups, job.settings.run.seed
+    groups, seed = job.truth("evaluation").groups, job.settings.run.seed
     fold_of = split_groups(groups, FOLDS, seed)
     drawn = np.where(fold_of < 0, np.random.default_rng(seed).integers(0, FOLDS, len(fold_of)), fold_of)
     made_of, measured, most = ingredients(job), 0, job.settings.evaluation.max_queries
@@ -377,62 +287,19 @@ def _sample(job: Job, rows: Rows, most: int) -> Rows:
 
 
 def _own_lookups(job: Job) -> Lookups:
-    return Lookups(text_lookup(job), image_lookup(job), *_letters(job))
+    return Lookups(open_text(job), open_image(job), *_letters(job))
 
 
 def _letters(job: Job) -> tuple[ByText | None, Run | None]:
     """The look-up by letters, and its lists of every product; nothing where nothing is fused."""
-    if not job.fuses:
+    if not job.choices.fuses:
         return None, None
-    lookup = lexical_lookup(job)
-    return lookup, lookup.neighbours(job.catalogue.axis.rows, _every_depth(job))
-
-
-def _text_index(job: Job, vectors: Vectors) -> ExactIndex:
-    from text_retrieval.hnsw import NmslibIndex
-
-    if job.settings.text.index == "exact" or len(vectors) <= EXACT_UP_TO:
-        return ExactIndex(vectors)
-    return NmslibIndex.build(vectors, job.settings.text, job.threads)  # type: ignore[return-value]
-
-
-def _image_lookup(job: Job, vectors: Vectors, made_of: Ingredients) -> ImageLookup:
-    from image_retrieval.hamming import HammingIndex
-
-    settings = job.settings.image
-    if settings.index == "exact" or len(vectors) <= EXACT_UP_TO:
-        return ImageLookup(vectors, ExactIndex(vectors), made_of.owners)
-    index = HammingIndex.build(
-        vectors, settings.bits, job.settings.run.seed, settings.shortlist, threads=job.threads, kind=settings.codes
-    )
-    return ImageLookup(vectors, index, made_of.owners)
-
-
-def curve_depth(job: Job) -> int:
-    """How deep the lists of the queries are that curves are counted from."""
-    settings, size = job.settings.evaluation, len(job.catalogue)
-    return max(1, min(max(settings.text_depths), int(settings.max_share * size) + 1, size - 1))
-
-
-def _deepest(job: Job) -> int:
-    """How deep the lists of the queries are asked: as the curve and the planner need them."""
-    depth = curve_depth(job)
-    if job.fuses:
-        depth = max(depth, depth_for(max(*BUDGETS, job.settings.merge.budget)))
-    return max(1, min(depth, len(job.catalogue) - 1))
-
-
-def _every_depth(job: Job) -> int:
-    """How deep the lists of every product are: as hops need them, and hub correction before a fused hop."""
-    settings, hop = job.settings.merge, job.settings.fused
-    depth = max(3, *job.settings.evaluation.hops, settings.k)
-    depth = max(depth, depth_for(max(hop.seed_depth, hop.own))) if job.fuses else depth
-    depth = max(depth, settings.n, budget(settings)) if settings.hub_cap else depth
-    return max(1, min(depth, len(job.catalogue) - 1))
+    lookup = open_lexical(job)
+    return lookup, lookup.neighbours(job.catalogue.axis.rows, depths.held_out_products(job))
 
 
 def _view(job: Job, rows: Rows, lookups: Lookups) -> View:
-    depth, every, axis = _deepest(job), _every_depth(job), job.catalogue.axis
+    depth, every, axis = depths.held_out_queries(job), depths.held_out_products(job), job.catalogue.axis
     own_text, own_image = (one.neighbours(rows, depth) for one in (lookups.text, lookups.image))
     every_text, every_image = (one.neighbours(axis.rows, every) for one in (lookups.text, lookups.image))
     lexical = lookups.lexical.neighbours(rows, depth) if lookups.lexical else None

@@ -10,7 +10,7 @@ import numpy as np
 from candidates.artifacts import write_json
 from candidates.qrels import Qrels
 from candidates.settings import FusedSettings
-from service.learning.held_out import HeldOut, View, looked_up
+from service.learning.held_out import HeldOut, View, held_out, looked_up
 from service.learning.planner import BUDGETS, Given, Plan, budgets_around, plan
 from service.runs.job import Job
 
@@ -27,7 +27,7 @@ def plan_run(job: Job, asked: int) -> Plan:
         job: The run.
         asked: The budget asked for, 0 for none.
     """
-    made = planned(job, asked, job.qrels)
+    made = planned(job, asked, job.truth("evaluation"))
     write_json(job.folder.plan, asdict(made))
     return made
 
@@ -41,7 +41,7 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettin
         qrels: By what strategies are judged; by default by the groups that may be learned from.
         fused: How lists are fused; by default as the run does.
     """
-    qrels, size = job.lessons if qrels is None else qrels, len(job.catalogue)
+    qrels, size = job.truth("learning") if qrels is None else qrels, len(job.catalogue)
     budgets = tuple(budget for budget in budgets_around(asked) if budget < size) or (max(1, size - 1),)
     return plan(
         _given(job, qrels, fused or job.fused),
@@ -56,7 +56,7 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettin
 def _given(job: Job, qrels: Qrels, fused: FusedSettings) -> Sequence[Given]:
     """The lists of a sample of products with known variants; of any products where none are known."""
     if len(qrels.queries()):
-        return [given_of(view, job.threads) for view in _sampled(job.held_out.weighed(fused), job.settings.run.seed)]
+        return [given_of(view, job.threads) for view in _sampled(held_out(job).weighed(fused), job.settings.run.seed)]
     rows, draw = job.catalogue.axis.rows, np.random.default_rng(job.settings.run.seed)
     rows = rows if len(rows) <= MOST_QUERIES else np.sort(draw.choice(rows, MOST_QUERIES, replace=False))
     return [given_of(looked_up(job, rows).weighed(fused), job.threads)]

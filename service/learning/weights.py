@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusion.merge.learned_weights import LearnedWeights, learn_weights
+from service.learning.held_out import held_out
 from service.runs.job import Job
 
 
@@ -38,13 +39,13 @@ def learned_weights(job: Job, budget: int) -> FusedWeights | None:
     The lists are those of groups held out. With weights learned from the same groups recall is then measured on them
     too: three numbers from hundreds of groups flatter it by less than what decides whether they are used at all.
     """
-    known = job.lessons.queries()
+    known = job.truth("learning").queries()
     if not len(known):
         return None
-    found = job.held_out
+    found = held_out(job)
     places = np.flatnonzero(np.isin(found.rows, known))
     seed, threads = job.settings.run.seed, job.threads
     learned = learn_weights(
-        found.rankings(), job.qrels, places, budget, k=job.settings.fused.k, seed=seed, threads=threads
+        found.rankings(), job.truth("evaluation"), places, budget, k=job.settings.fused.k, seed=seed, threads=threads
     )
     return FusedWeights(learned)

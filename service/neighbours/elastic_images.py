@@ -6,7 +6,7 @@ The cluster is never the only place where something is: what it should hold foll
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidates.artifacts import digest_of, write_json
-from candidates.errors import RunFolderError
 from candidates.filters import Filter
 from candidates.product import Refusal
 from candidates.run import Run
@@ -38,7 +37,8 @@ from image_retrieval.lsh import Hyperplanes
 from image_retrieval.rolling import Rolling
 from image_retrieval.rotations import CODES
 from service.neighbours.elastic_connection import ElasticConnection, connect
-from service.neighbours.lookups import ImageLookup, image_vectors, selecting_pictures, vectors_key
+from service.neighbours.kinds import ImageLookup
+from service.neighbours.vectors import image_vectors, selecting_pictures, vectors_key
 from service.runs.job import Job
 from service.runs.progress import counted
 
@@ -101,7 +101,11 @@ class ElasticImages:
         return cls(job, connection, Window(client, settings.name, layout, rolling), planes, vectors)
 
     def lookup(self) -> ImageLookup:
-        """The look-up by picture on the cluster; raises `RunFolderError` where the pictures were never loaded."""
+        """The look-up by picture on the cluster.
+
+        Raises:
+            RunFolderError: Nothing has been loaded under the index's name.
+        """
         owners = self.job.pictures.owners
         settings = self.job.settings.elasticsearch
         with self._plainly():
@@ -115,19 +119,25 @@ class ElasticImages:
             )
         return ElasticLookup(self.vectors, index, owners)
 
-    def load(self, refused: Callable[[Refusal], object] | None = None) -> Repaired:
-        """Brings into the cluster what is not there yet, and takes out what should not be there.
+    def load(self, refused: Callable[[Refusal], object] | None = None, *, stamp: bool = False) -> Repaired:
+        """Brings into the cluster what is not there yet, and removes what should not be there.
 
-        The first load makes the slice of today. What is there already is not sent again: a load that was killed goes
-        on, and tonight's catalogue sends what is new. Where no version is in force, this one comes into force; one of
-        another version stays in force until `swap`.
+        The first load creates today's slice. What is there already is not sent again, so a load that was killed
+        resumes, and tonight's catalogue sends only what is new. Where the index has no current version, this one
+        becomes current; another version stays current until `swap`.
+
+        Args:
+            refused: Called with every picture that can't be loaded.
+            stamp: Whether to note in the run folder that its pictures are loaded; steps do, so that a second call
+                need not compare.
         """
         with self._plainly(), counted("loading images", len(self.vectors)) as track:
             self.window.ensure(today())
             made = repair(self.window, self.documents, threads=self.job.threads, track=track, refused=refused)
             if not self.window.in_force and not self.window.foreign():
                 self.window.swap()
-        write_json(self.stamp, {"alias": self.window.alias, "stored": made.loaded.stored, "removed": made.removed})
+        if stamp:
+            write_json(self.stamp, {"alias": self.window.alias, "stored": made.loaded.stored, "removed": made.removed})
         return made
 
     def check(self) -> Checked:
@@ -165,7 +175,7 @@ class ElasticImages:
     def stamp(self) -> Path:
         """Stands where the run's pictures have been loaded: what is in the cluster is not compared at each look-up."""
         window = self.window
-        made_of = digest_of(vectors_key(self.job, "encode_images"), window.layout.version, window.name)
+        made_of = digest_of(vectors_key(self.job, "image"), window.layout.version, window.name)
         return self.job.folder.image / f"elastic-{made_of[:12]}.json"
 
     @cached_property
@@ -177,19 +187,6 @@ class ElasticImages:
         """What the cluster can't do is said in one line."""
         with self.connection.plain_errors():
             yield
-
-
-def elastic_lookup(job: Job) -> ImageLookup:
-    """The look-up by picture on the cluster. The first one of a run loads what the cluster lacks.
-
-    A cluster that has nothing under the index's name, since it is another or was emptied, is filled anew.
-    """
-    images = ElasticImages.of(job)
-    if images.stamp.is_file():
-        with suppress(RunFolderError):
-            return images.lookup()
-    images.load()
-    return images.lookup()
 
 
 def today() -> date:

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from candidates.pairs import PairTable
 from candidates.vectors import Vectors
-from fusion.merge.hubs import depth_for
-from fusion.merge.strategies import budget
-from fusion.pairs.feature_context import DEPTH, Looks, PairContext, Space
+from fusion.pairs.feature_context import Looks, PairContext, Space
 from fusion.pairs.table import with_features
 from service.learning.heads import split_groups
-from service.learning.held_out import FOLDS, Everyone, Lookups, everyone, taught_lookups
+from service.learning.held_out import FOLDS, Everyone, everyone
 from service.learning.spaces import Ingredients, Shrinkage
-from service.neighbours.lookups import image_lookup, lexical_lookup, text_lookup
+from service.learning.taught import Lookups, ingredients, taught_lookups
+from service.neighbours import depths
+from service.neighbours.open import open_image, open_lexical, open_text
 from service.runs.job import Job
 from service.runs.progress import track
-from service.steps.project import ingredients
 
 MOST_GROUPS = 5_000
 """With more known groups than this a sample of so many is held out at once, instead of all of them by turns."""
@@ -44,9 +43,9 @@ class Base:
     @classmethod
     def of(cls, job: Job) -> Base:
         """Opens what a run has."""
-        lookup = lexical_lookup(job)
-        deep = max(1, min(depth_for(_depth(job)), len(job.catalogue) - 1))
-        letters = Lookups(text_lookup(job), image_lookup(job), lookup, lookup.neighbours(job.catalogue.axis.rows, deep))
+        lookup = open_lexical(job)
+        deep = depths.below_fused(job, depths.feature_lists(job))
+        letters = Lookups(open_text(job), open_image(job), lookup, lookup.neighbours(job.catalogue.axis.rows, deep))
         return cls(job, letters, looks_of(job))
 
     def context(self, found: Everyone, before: PairContext | None = None) -> PairContext:
@@ -73,7 +72,7 @@ def looks_of(job: Job) -> Looks | None:
 def own_features(job: Job, pairs: PairTable) -> PairTable:
     """The features of pairs in the spaces of the run itself."""
     base = Base.of(job)
-    return with_features(base.context(everyone(job, base.lexical, _depth(job))), pairs)
+    return with_features(base.context(everyone(job, base.lexical, depths.feature_lists(job))), pairs)
 
 
 def held_out_pairs(job: Job, bound: NDArray[np.int32] | None = None) -> PairTable:
@@ -133,7 +132,7 @@ class _Part:
 
 
 def _parts(job: Job, bound: NDArray[np.int32] | None) -> Iterator[_Part]:
-    groups, seed = job.lessons.groups, job.settings.run.seed
+    groups, seed = job.truth("learning").groups, job.settings.run.seed
     bound = groups if bound is None else bound
     names = np.unique(bound[bound >= 0])
     random = np.random.default_rng(seed)
@@ -160,11 +159,6 @@ def _part(job: Job, made_of: Ingredients, base: Base, part: _Part, shrinkage: Sh
         lexical=base.lexical.lexical,
         every_lexical=base.lexical.every_lexical,
     )
-    found = everyone(job, lookups, _depth(job))
+    found = everyone(job, lookups, depths.feature_lists(job))
     pairs = PairTable.of_candidates(found.candidates(job.merge, job.fused, job.threads))
     return with_features(base.context(found), pairs.take(part.takes(pairs)))
-
-
-def _depth(job: Job) -> int:
-    """How long fused lists must be."""
-    return max(DEPTH, budget(job.merge), job.fused.seed_depth)

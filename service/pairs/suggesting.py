@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.pairs import PairTable
 from candidates.suggestion import Suggestion
 from candidates.vectors import Vectors
 from fusion.groups.varying import COLOUR, PICTURE_COLOUR, Told, far_apart, tell
 from fusion.groups.vocabulary import describers
-from fusion.pairs.classifier import PairModel, Scores
 from fusion.pairs.reasons import Details, Levels, TitleWords, agreements, attribute_words, differences, reasons
 from fusion.pairs.relation import ABSENT, Identities, Likeness, Relations, relations
-from fusion.pairs.unsupervised import contributions_of
 from service.pairs.pair_features import looks_of
+from service.pairs.scored import ScoredPairs
 from service.pairs.wordings import OTHER_CANDIDATES, WORDINGS
 from service.runs.job import Job
 
@@ -36,43 +33,6 @@ LIKELY = 0.5
 """A third product is named as fitting both of a pair when it does with at least this probability."""
 
 Rows = NDArray[np.int32]
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredPairs:
-    """Candidate pairs with what is computed of them.
-
-    Attributes:
-        table: The pairs and their features.
-        values: float (m,): probability of each; where there is no model, a score that is none.
-        model: The classifier, None where nothing was learned.
-        scores: What it came to; None without a model.
-    """
-
-    table: PairTable
-    values: NDArray[np.floating]
-    model: PairModel | None
-    scores: Scores | None
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns of `matrix`."""
-        return list(self.model.all_names) if self.model else list(self.table.columns)
-
-    def matrix(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
-        """All that is known of some pairs in numbers: their features and, with a model, what the pairs around say."""
-        own = self._own(places)
-        return own if self.scores is None else np.concatenate([own, self.scores.collective[places]], axis=1)
-
-    def weights(self, places: NDArray[np.integer], threads: int) -> NDArray[np.floating]:
-        """By how much each column moves each pair, float (len(places), columns)."""
-        own, names = self._own(places), list(self.table.columns)
-        if self.model is None or self.scores is None:
-            return contributions_of(own, names)
-        return self.model.contributions(own, names, self.scores.collective[places], threads)
-
-    def _own(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
-        return np.stack([column[places] for column in self.table.columns.values()], axis=1)
 
 
 class Teller:

@@ -14,10 +14,9 @@ from typing import TypeVar
 from candidates.errors import DiskFull, PictureError
 from fusion.merge.strategies import image_depth
 from intake.picture_files import PictureFile
+from service.neighbours.depths import likely_merge
 from service.runs.job import Job
-from service.steps.encode_images import missing_pictures
-from service.steps.encode_text import missing_texts
-from service.steps.fetch_pictures import missing_urls
+from service.runs.remaining import missing_pictures, missing_texts, missing_urls
 
 Item = TypeVar("Item")
 
@@ -141,8 +140,6 @@ def _sizes(job: Job, texts: int, pictures: int, urls: int) -> tuple[float, float
     # A catalogue of no more pictures than the base is computed from keeps its vectors whole.
     whole = not settings.image.base_dimensions or named <= settings.image.base_sample
     reduced = _RAW_DIMENSIONS if whole else settings.image.base_dimensions
-    from service.steps.plan import likely_merge
-
     merge = likely_merge(settings.merge)
     lists = max(merge.n, merge.budget) + max(image_depth(merge), 4)
     candidates = merge.budget or merge.n * (merge.k + 1)

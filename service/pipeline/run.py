@@ -4,58 +4,25 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from candidates.artifacts import digest_of, write_json
+from candidates.artifacts import write_json
 from candidates.catalogue import Catalogue
 from candidates.settings import Settings
-from intake.feeds.several import FeedSource, feed_sources
-from intake.picture_files import list_pictures
+from intake.feeds.several import FeedSource
 from service.pipeline.changes import Changes
 from service.pipeline.estimate import estimate
+from service.pipeline.identity import building_name, generation_name
+from service.pipeline.order import STEPS, between
+from service.runs.choices import Choices
 from service.runs.job import Job
+from service.runs.manifest import write_manifest
 from service.runs.run_folder import RunFolder, StepRecord, locked
 from service.runs.store import Store
-from service.steps.classify import classify
-from service.steps.describe import describe_pictures
-from service.steps.encode_images import encode_images
-from service.steps.encode_text import encode_text
-from service.steps.evaluate import evaluate
-from service.steps.expand import expand
-from service.steps.fetch_pictures import fetch_pictures
-from service.steps.group import group
-from service.steps.ingest import ingest
-from service.steps.learn import learn
-from service.steps.learn_pairs import learn_pairs
-from service.steps.plan import plan
-from service.steps.project import project
-from service.steps.report import report
-from service.steps.retrieve import retrieve_images, retrieve_lexical, retrieve_text
 
 log = logging.getLogger("variants")
-
-STEPS: dict[str, Callable[[Job], StepRecord]] = {
-    "ingest": ingest,
-    "fetch_pictures": fetch_pictures,
-    "encode_text": encode_text,
-    "encode_images": encode_images,
-    "learn": learn,
-    "project": project,
-    "plan": plan,
-    "retrieve_text": retrieve_text,
-    "retrieve_lexical": retrieve_lexical,
-    "retrieve_images": retrieve_images,
-    "expand": expand,
-    "describe_pictures": describe_pictures,
-    "learn_pairs": learn_pairs,
-    "classify": classify,
-    "group": group,
-    "evaluate": evaluate,
-    "report": report,
-}
-"""Every step, in order."""
 
 
 def run(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> Job:
@@ -71,8 +38,8 @@ def encode(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> 
     """Runs the steps up to the vectors into the folder `out`, which stays locked within the block."""
     with locked(out):
         job = Job.start(out, feed, settings)
-        for step in (ingest, fetch_pictures, encode_text, encode_images):
-            _say(step, job)
+        for name in between("ingest", "encode_images"):
+            _say(name, job)
         yield job
 
 
@@ -82,21 +49,18 @@ def run_into_store(feed: Path | Sequence[FeedSource], store: Store, settings: Se
     What the store's earlier generations encoded and fetched is not encoded and fetched again. The same feed,
     pictures and settings are the same generation: a second call only writes the pointer.
     """
-    choices = settings.model_dump(mode="json")
-    named = [(str(one.path.resolve()), one.seller) for one in feed_sources(feed)]
-    building = store.building(digest_of(named, choices)[:16])
+    building = store.building(building_name(feed, settings))
     with locked(building):
         job = Job.start(building, feed, settings, store.work)
         _read(job, store)
-        _say(fetch_pictures, job)
-        pictures = [(p.id, p.name, p.stamp) for p in list_pictures(job.catalogue, job.places)]
-        identifier = digest_of(job.folder.require("ingest").key, choices, pictures)[:16]
+        _say("fetch_pictures", job)
+        identifier = generation_name(job)
         if store.generation(identifier).is_dir():
             shutil.rmtree(building)
         else:
             _finish(job, ("ingest", "fetch_pictures"))
         published = store.publish(building, identifier)
-    return Job(RunFolder(published, store.work), settings)
+    return Job(Choices(RunFolder(published, store.work), settings))
 
 
 def _say_changes(job: Job, store: Store) -> None:
@@ -110,7 +74,7 @@ def _say_changes(job: Job, store: Store) -> None:
 
 def _read(job: Job, store: Store | None = None) -> None:
     """Reads the feeds and says what is to be done, before anything is fetched or encoded."""
-    _say(ingest, job)
+    _say("ingest", job)
     if store:
         _say_changes(job, store)
     expected = estimate(job)
@@ -120,15 +84,16 @@ def _read(job: Job, store: Store | None = None) -> None:
 
 def _finish(job: Job, done: Collection[str]) -> Job:
     """Runs the steps that are not done yet, in order, and writes the manifest."""
-    for name, step in STEPS.items():
+    for name in STEPS:
         if name not in done:
-            _say(step, job)
-    job.write_manifest()
+            _say(name, job)
+    write_manifest(job)
     return job
 
 
-def _say(step: Callable[[Job], StepRecord], job: Job) -> StepRecord:
-    record = step(job)
+def _say(name: str, job: Job) -> StepRecord:
+    """Runs a step and logs what it did."""
+    record = STEPS[name](job)
     counts = ", ".join(f"{name} {value}" for name, value in record.counts.items() if isinstance(value, int))
     log.info("%-15s %6.1f s  %s", record.name, record.seconds, counts)
     return record

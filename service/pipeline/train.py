@@ -13,14 +13,12 @@ from candidates.qrels import Qrels
 from candidates.run import Run
 from eval.bootstrap import Interval, intervals
 from eval.metrics import judged, recall
+from service.learning.held_out import held_out
 from service.learning.planning import planned
+from service.pipeline.order import between, run_steps
+from service.runs.choices import Choices
 from service.runs.job import Job
 from service.runs.model import Model
-from service.steps.describe import describe_pictures
-from service.steps.learn import learn
-from service.steps.learn_pairs import learn_pairs
-from service.steps.plan import plan
-from service.steps.project import project
 
 AT = (10, 50, 100)
 """Depths at which recall is measured."""
@@ -55,9 +53,8 @@ def train(job: Job, out: Path) -> tuple[Model, list[Figure]]:
     # A model serves every strategy, whichever the settings name, and has spaces of its own.
     merge = job.settings.merge.model_copy(update={"strategy": "planned"})
     learning = job.settings.learn.model_copy(update={"spaces": "learned", "train": True, "model": ""})
-    job = Job(job.folder, job.settings.model_copy(update={"merge": merge, "learn": learning}))
-    for step in (learn, project, plan, describe_pictures, learn_pairs):
-        step(job)
+    job = Job(Choices(job.folder, job.settings.model_copy(update={"merge": merge, "learn": learning})))
+    run_steps(job, (*between("learn", "plan"), *between("describe_pictures", "learn_pairs")))
     figures = held_out_figures(job)
     said = {"held_out": [asdict(one) for one in figures], "plan": asdict(planned(job, 0)) if figures else {}}
     own = Model.open(job.folder.model)
@@ -75,16 +72,17 @@ def _precision(job: Job) -> dict[str, Any]:
 
 def held_out_figures(job: Job) -> list[Figure]:
     """Recall of the text, the image and the fused lists, each query ranked without its own group's part."""
-    if len(np.unique(job.qrels.groups[job.qrels.queries()])) < 2:
+    truth = job.truth("evaluation")
+    if len(np.unique(truth.groups[truth.queries()])) < 2:
         return []
-    found = job.held_out
+    found = held_out(job)
     lists = {"text": found.text, "image": found.image, "fused": found.fused, "fused hop": found.fused_hop()}
-    return [one for name, run in lists.items() if run is not None for one in _figures(name, run, job.qrels, job)]
+    return [one for name, run in lists.items() if run is not None for one in _figures(name, run, truth, job)]
 
 
 def _figures(name: str, run: Run, qrels: Qrels, job: Job) -> list[Figure]:
     measured = judged(run, qrels)
     table = np.stack([recall(measured, k) for k in AT], axis=1)
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
-    found = intervals(table, qrels.groups[job.held_out.rows], **options)
+    found = intervals(table, qrels.groups[held_out(job).rows], **options)
     return [Figure(name, k, one) for k, one in zip(AT, found, strict=True)]

@@ -166,11 +166,11 @@ def _goods(job: Job) -> _Goods:
     for picture in list_pictures(job.catalogue, job.places):
         if files[picture.product_row] is None:
             files[picture.product_row] = picture.path
-    names, members, sizes = np.unique(job.qrels.groups, return_inverse=True, return_counts=True)
+    names, members, sizes = np.unique(job.truth("evaluation").groups, return_inverse=True, return_counts=True)
     several = (names >= 0) & (sizes > 1)
-    groups = np.where(several[members], job.qrels.groups, -1).astype(np.int32)
+    groups = np.where(several[members], job.truth("evaluation").groups, -1).astype(np.int32)
     folds = np.minimum(split_groups(groups, _ASIDE, job.settings.run.seed), 1)
-    return _Goods(tuple(files), groups, job.qrels.scopes, folds == 0, folds)
+    return _Goods(tuple(files), groups, job.truth("evaluation").scopes, folds == 0, folds)
 
 
 def _learned(

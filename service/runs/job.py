@@ -1,153 +1,126 @@
-"""What every step gets: where to work, what was chosen, and how many threads there are."""
+"""One run, as the steps and everything after them get it: what was chosen, and what is there."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from importlib.metadata import version
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
-
-from candidates.artifacts import write_json
 from candidates.catalogue import Catalogue
-from candidates.errors import RunFolderError
 from candidates.qrels import Qrels
 from candidates.settings import FusedSettings, MergeSettings, Settings
-from intake.feeds.several import FeedSource, feed_sources
+from intake.feeds.several import FeedSource
 from intake.picture_files import PicturePlaces, read_fetched
-from service.runs.run_folder import FORMAT, RunFolder
+from service.runs.choices import Choices
+from service.runs.model import Model
+from service.runs.run_folder import RunFolder
+from service.runs.truth import Purpose, truth_for
 from service.runs.usable_pictures import UsablePictures
 
 if TYPE_CHECKING:
     from fusion.pairs.classifier import PairModel
-    from service.learning.held_out import HeldOut
-    from service.runs.model import Model
 
-_PACKAGES = ("numpy", "pyarrow", "torch", "sentence-transformers", "nmslib", "faiss-cpu", "scikit-image", "onnxruntime")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run being made or read.
+    """A run being made or read. What it holds is opened on first use and kept.
 
     Attributes:
-        folder: Where it lies.
-        settings: What was chosen.
+        choices: Folder, settings and feeds.
     """
 
-    folder: RunFolder
-    settings: Settings
+    choices: Choices
+    _opened: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def start(cls, root: Path, feed: Path | Sequence[FeedSource], settings: Settings, work: Path | None = None) -> Job:
-        """A run to be made, or gone on with, at `root`."""
-        folder = RunFolder.at(root, work)
-        choices = {
-            "feeds": [{"path": str(one.path.resolve()), "seller": one.seller} for one in feed_sources(feed)],
-            "work": str(folder.work.resolve()),
-            "settings": settings.model_dump(mode="json"),
-        }
-        write_json(folder.choices, choices)
-        return cls(folder, settings)
+        """Starts or resumes a run at `root`; see `Choices.start`."""
+        return cls(Choices.start(root, feed, settings, work))
 
     @classmethod
     def of(cls, root: Path) -> Job:
-        """A run that is there, with the settings it was made with."""
-        folder = RunFolder.existing(root)
-        choices = json.loads(folder.choices.read_text("utf-8"))
-        if "feeds" not in choices:
-            raise RunFolderError(f"{root}: was made by an earlier version", "Make it anew with `variants run`")
-        settings = Settings.check(choices["settings"], str(folder.choices))
-        return cls(RunFolder(root, Path(choices["work"])), settings)
+        """The run at `root`, with the settings it was started with; see `Choices.of`."""
+        return cls(Choices.of(root))
 
-    def choose(self, sections: Mapping[str, Mapping[str, Any]]) -> Job:
-        """The same run with some other settings, which are written down for the steps to come."""
-        made = self.settings.model_dump(mode="json")
-        made = made | {name: made[name] | dict(values) for name, values in sections.items()}
-        settings = Settings.check(made, "the command line")
-        choices = json.loads(self.folder.choices.read_text("utf-8"))
-        write_json(self.folder.choices, choices | {"settings": settings.model_dump(mode="json")})
-        return Job(self.folder, settings)
+    def changed(self, sections: Mapping[str, Mapping[str, Any]]) -> Job:
+        """The same run with some settings changed; see `Choices.changed`."""
+        return Job(self.choices.changed(sections))
+
+    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value kept under a key; made by `make` on the first call.
+
+        Lets a function of a job be called from several places at the cost of one call. A key belongs to one function;
+        start it with that function's name.
+        """
+        if key not in self._opened:
+            self._opened[key] = make()
+        return cast(Value, self._opened[key])
 
     @property
-    def feeds(self) -> tuple[FeedSource, ...]:
-        """The feeds that the run was started on."""
-        named = json.loads(self.folder.choices.read_text("utf-8"))["feeds"]
-        return tuple(FeedSource(Path(one["path"]), one["seller"]) for one in named)
+    def folder(self) -> RunFolder:
+        """Where the run is."""
+        return self.choices.folder
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was started with."""
+        return self.choices.settings
 
     @property
     def threads(self) -> int:
-        """Threads to use: as set, else one a core that this process may use."""
-        return self.settings.run.threads or len(os.sched_getaffinity(0))
+        """Threads to use."""
+        return self.choices.threads
 
-    @cached_property
+    @property
     def catalogue(self) -> Catalogue:
         """The accepted products."""
-        return Catalogue.open(self.folder.products)
+        return self.once("catalogue", lambda: Catalogue.open(self.folder.products))
 
-    @cached_property
+    @property
     def pictures(self) -> UsablePictures:
-        """The pictures that can be used, as the step `encode_images` wrote them."""
-        return UsablePictures.open(self.folder.images, self.catalogue.axis)
+        """The usable pictures, as the step `encode_images` wrote them."""
+        return self.once("pictures", lambda: UsablePictures.open(self.folder.images, self.catalogue.axis))
 
-    @cached_property
-    def qrels(self) -> Qrels:
-        """What the feed's own groups say about pairs."""
-        return Qrels.from_catalogue(self.catalogue, groups_are_global=self.settings.feed.groups_are_global)
+    @property
+    def places(self) -> PicturePlaces:
+        """Where the catalogue's picture files are: in the feeds' folders, or fetched."""
+        feeds = self.folder.require("ingest").counts["feeds"]
+        fetched = self.folder.record("fetch_pictures")
+        return PicturePlaces(
+            tuple((feed["first"], Path(feed["pictures"])) for feed in feeds),
+            read_fetched(self.folder.fetched) if fetched else {},
+        )
 
-    @cached_property
-    def judged(self) -> Qrels:
-        """Judgements of single pairs, and nothing of the feed's groups."""
-        from service.files.judgements import read_judgements
+    def truth(self, purpose: Purpose) -> Qrels:
+        """What is known about pairs, as far as it may be used for a purpose; see `service.runs.truth`."""
+        return self.once(("truth", purpose), lambda: truth_for(purpose, self.catalogue, self.choices))
 
-        path = self.settings.pairs.judgements
-        return read_judgements(Path(path), self._nothing) if path else self._nothing
-
-    @cached_property
+    @property
     def given_model(self) -> Model | None:
-        """The learned model that the settings name; None where none is named."""
-        from service.runs.model import Model
-
-        return Model.open(Path(self.settings.learn.model)) if self.settings.learn.model else None
-
-    @property
-    def teaches(self) -> bool:
-        """Whether the feed's own groups may be learned from; otherwise they touch nothing but the evaluation."""
-        hidden = self.settings.groups.known == "hide"
-        return self.settings.learn.train and not self.settings.learn.model and not hidden
-
-    @cached_property
-    def lessons(self) -> Qrels:
-        """What may be learned from: all that the feed says about pairs, or nothing."""
-        return self.qrels if self.teaches else self._nothing
-
-    @cached_property
-    def kept(self) -> Qrels:
-        """What suggestions and groups may look at: the feed's groups, unless they are hidden, and the judgements."""
-        hidden = self.settings.groups.known == "hide" or not self.settings.learn.train
-        return self._with_judgements(self._nothing if hidden else self.qrels)
+        """The learned model that the settings name; None where they name none."""
+        path = self.settings.learn.model
+        return self.once("given model", lambda: Model.open(Path(path)) if path else None)
 
     @property
-    def _nothing(self) -> Qrels:
-        nothing = np.full(len(self.catalogue), -1, np.int32)
-        return Qrels(self.catalogue.axis, nothing, np.zeros_like(nothing))
+    def model(self) -> Model | None:
+        """The model in use, given or learned by the step `learn`; None where vectors stay as encoded."""
+        return self.once("model", self._model)
 
-    @cached_property
-    def lessons_and_judgements(self) -> Qrels:
-        """What a classifier may be taught: the groups that may be learned from, and judgements, which come before."""
-        return self._with_judgements(self.lessons)
+    def _model(self) -> Model | None:
+        if self.choices.spaces == "learned":
+            self.folder.require("learn")
+            return Model.open(self.folder.model)
+        return self.given_model
 
-    def _with_judgements(self, known: Qrels) -> Qrels:
-        return replace(known, keys=self.judged.keys, values=self.judged.values, sources=self.judged.sources)
-
-    @cached_property
+    @property
     def pair_model(self) -> PairModel | None:
-        """The classifier in use: the given model's, or the run's own; None where none could be learned."""
+        """The pair classifier in use, the given model's or the run's own; None where none could be learned."""
+        return self.once("pair model", self._pair_model)
+
+    def _pair_model(self) -> PairModel | None:
         from fusion.pairs.classifier import PairModel
 
         if self.given_model is not None:
@@ -156,82 +129,14 @@ class Job:
         return PairModel.open(self.folder.pair_model) if learned else None
 
     @property
-    def spaces(self) -> Literal["model", "learned", "encoded"]:
-        """Whose spaces products are searched in: a given model's, the run's own, or the encoders'."""
-        if self.settings.learn.model:
-            return "model"
-        # TF-IDF has no vectors that a space could be learned for.
-        searched = self.settings.learn.spaces == "learned" and self.settings.text.index != "tfidf"
-        return "learned" if searched else "encoded"
-
-    @cached_property
-    def model(self) -> Model | None:
-        """The model in use, given or learned by this run's step `learn`; None where vectors stay as encoded."""
-        from service.runs.model import Model
-
-        if self.spaces == "learned":
-            self.folder.require("learn")
-            return Model.open(self.folder.model)
-        return self.given_model
-
-    @property
-    def plans(self) -> bool:
-        """Whether the strategy is to be planned."""
-        return self.settings.merge.strategy == "planned"
-
-    @property
-    def fuses(self) -> bool:
-        """Whether lists are fused, or may come to be."""
-        return self.settings.merge.strategy in ("planned", "fused")
-
-    @property
     def merge(self) -> MergeSettings:
-        """How candidates are made: as set, or as the step `plan` found."""
-        if not self.plans:
+        """How candidates are made: the setting, or what the step `plan` chose."""
+        if not self.choices.plans:
             return self.settings.merge
         return MergeSettings.model_validate(self.folder.require("plan").counts["merge"])
 
     @property
     def fused(self) -> FusedSettings:
-        """How lists are fused: as set, or with the weights that the step `plan` learned."""
+        """How lists are fused: the setting, or with the weights that the step `plan` learned."""
         record = self.folder.record("plan") if self.settings.fused.weights == "learned" else None
         return FusedSettings.model_validate(record.counts["fused"]) if record else self.settings.fused
-
-    @cached_property
-    def held_out(self) -> HeldOut:
-        """Lists of the products with known variants, from spaces that had no part in their groups."""
-        from service.learning.held_out import held_out
-
-        return held_out(self)
-
-    @property
-    def places(self) -> PicturePlaces:
-        """Where the catalogue's pictures lie: the feeds' folders, and what was fetched."""
-        feeds = self.folder.require("ingest").counts["feeds"]
-        fetched = self.folder.record("fetch_pictures")
-        return PicturePlaces(
-            tuple((one["first"], Path(one["pictures"])) for one in feeds),
-            read_fetched(self.folder.fetched) if fetched else {},
-        )
-
-    def write_manifest(self) -> dict[str, Any]:
-        """Writes (and returns) the manifest: settings, versions, axis digests, and what each step did."""
-        records = self.folder.records()
-        manifest = {
-            "format": FORMAT,
-            "feeds": [{"path": str(one.path), "seller": one.seller} for one in self.feeds],
-            "settings": self.settings.model_dump(mode="json"),
-            "packages": {name: version(name) for name in ("variant-candidates", *_PACKAGES)},
-            "axes": {"products": self.catalogue.axis.digest},
-            "steps": {
-                record.name: {
-                    "key": record.key,
-                    "seconds": record.seconds,
-                    "peak_mib": record.peak_mib,
-                    "counts": record.counts,
-                }
-                for record in records
-            },
-        }
-        write_json(self.folder.manifest, manifest)
-        return manifest

@@ -12,14 +12,12 @@ from candidates.artifacts import digest_of
 from candidates.pairs import PairTable
 from candidates.qrels import UNJUDGED
 from candidates.suggestion import write_suggestions, write_suggestions_csv
-from fusion.pairs.classifier import PairModel
-from fusion.pairs.unsupervised import unsupervised_score
-from service.files.candidate_files import read_candidates
-from service.pairs.pair_features import own_features
-from service.pairs.suggesting import ScoredPairs, Teller
+from service.neighbours.build import build_lexical_index
+from service.pairs.learned_pairs import measure_precision
+from service.pairs.scored import ScoredPairs, candidate_pairs, scored
+from service.pairs.suggesting import Teller
 from service.runs.job import Job
 from service.runs.run_folder import Counts, Step, StepRecord
-from service.steps.learn_pairs import measured
 
 
 def classify(job: Job) -> StepRecord:
@@ -37,33 +35,19 @@ def classify(job: Job) -> StepRecord:
         "looks": folder.require("describe_pictures").key,
         "model": model.version if model else "",
         "settings": job.settings.pairs.model_dump(mode="json"),
-        "judgements": digest_of(job.judged.keys.tolist(), job.judged.values.tolist()),
-        "groups": digest_of(job.kept.groups.tolist()),
-        "truth": digest_of(job.qrels.groups.tolist()) if job.given_model else "",
+        "judgements": digest_of(job.truth("judgements").keys.tolist(), job.truth("judgements").values.tolist()),
+        "groups": digest_of(job.truth("suggestions").groups.tolist()),
+        "truth": digest_of(job.truth("evaluation").groups.tolist()) if job.given_model else "",
     }
 
     def work() -> Counts:
         if not on:
             return {"classified": False}
+        build_lexical_index(job)
         return _write(job, scored(job, candidate_pairs(job), model))
 
     outputs = (folder.pairs, folder.suggestions, folder.suggestions_csv) if on else ()
     return Step(folder, "classify", inputs, outputs).run(work)
-
-
-def candidate_pairs(job: Job) -> PairTable:
-    """Every candidate pair of a run once."""
-    return PairTable.of_candidates(read_candidates(job.folder.candidates, job.catalogue.axis))
-
-
-def scored(job: Job, pairs: PairTable, model: PairModel | None) -> ScoredPairs:
-    """Pairs with their features and what they come to."""
-    table = own_features(job, pairs)
-    matrix, names = table.matrix(), list(table.columns)
-    if model is None:
-        return ScoredPairs(table, unsupervised_score(matrix, names), None, None)
-    scores = model.score(matrix, names, table.left, table.right, len(job.catalogue), job.threads)
-    return ScoredPairs(table, scores.probabilities, model, scores)
 
 
 def _write(job: Job, pairs: ScoredPairs) -> Counts:
@@ -80,9 +64,9 @@ def _write(job: Job, pairs: ScoredPairs) -> Counts:
     write_suggestions(folder.suggestions, suggestions)
     titles = dict(zip(job.catalogue.axis, job.catalogue.column("title"), strict=True))
     write_suggestions_csv(folder.suggestions_csv, suggestions, titles)
-    if model and job.given_model and len(job.qrels.queries()):
+    if model and job.given_model and len(job.truth("evaluation").queries()):
         # A given model: the groups of this catalogue had no part in anything, and serve to measure it.
-        measured(job, table, pairs.values, job.qrels).save(folder.precision)
+        measure_precision(job, table, pairs.values, job.truth("evaluation")).save(folder.precision)
     counts: dict[str, Any] = {"classified": True, "pairs": len(plain), "suggestions": len(shown), "by": name}
     return counts | ({"threshold": least} if model else {})
 
@@ -90,9 +74,9 @@ def _write(job: Job, pairs: ScoredPairs) -> Counts:
 def _shown(job: Job, pairs: ScoredPairs, least: float) -> NDArray[np.int64]:
     """The pairs worth showing, the most probable first: not known already, probable enough, not too many."""
     left, right = pairs.table.left, pairs.table.right
-    groups = job.kept.groups
+    groups = job.truth("suggestions").groups
     known = (groups[left] == groups[right]) & (groups[left] >= 0)
-    judged = job.judged.judge(left, right) != UNJUDGED
+    judged = job.truth("judgements").judge(left, right) != UNJUDGED
     places = np.flatnonzero((pairs.values >= least) & ~known & ~judged)
     order = np.argsort(-pairs.values[places], kind="stable")
     return places[order[: job.settings.pairs.most]]

@@ -18,10 +18,11 @@ from candidates.artifacts import digest_file, digest_of, write_parquet
 from candidates.axis import Axis
 from candidates.errors import PictureError, SettingsError, VersionMismatch
 from candidates.vectors import Vectors
-from intake.picture_files import PictureFile, digests_of, list_pictures, read_stamps
+from intake.picture_files import PictureFile, digests_of, list_pictures
 from service.runs.job import Job
 from service.runs.progress import track
 from service.runs.refusals import keep_refusals
+from service.runs.remaining import picture_shelves, stamps_path
 from service.runs.run_folder import Counts, Step, StepRecord
 from service.runs.shelf import Digests, Shelf, as_digests, chunks_of_missing
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from image_retrieval.base import Base
     from image_retrieval.encoders.registry import ImageEncoder
     from service.runs.model import Model
-
-_STAMPS = Path("image/stamps.parquet")
-"""Within the work folder: which files were read before."""
 
 
 def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
@@ -73,7 +71,7 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
 
 def _placed(job: Job) -> str:
     """Digest of what decides whether a picture is a placeholder."""
-    named = ("product_type", "seller", "title", *(["group"] if job.teaches else []))
+    named = ("product_type", "seller", "title", *(["group"] if job.choices.learns_from_groups else []))
     return digest_of([job.catalogue.column(name) for name in named])
 
 
@@ -88,20 +86,6 @@ def _require_same(encoder: ImageEncoder, model: Model) -> None:
 
 def _version(encoder: ImageEncoder, base: Base) -> str:
     return f"{encoder.version} base {base.version}"
-
-
-def missing_pictures(job: Job) -> list[PictureFile]:
-    """The picture files that have no vector yet; files not read before count as such, each path once."""
-    from image_retrieval.encoders import encoder_for
-
-    found = {str(one.path): one for one in list_pictures(job.catalogue, job.places) if one.path is not None}
-    stamps = read_stamps(job.folder.work / _STAMPS)
-    digests = as_digests([stamps.get((path, *one.stamp), "") for path, one in found.items()])
-    version = encoder_for(job.settings.image, job.threads).version
-    held = np.zeros(len(found), bool)
-    for folder in (job.folder.work / "image" / digest_of(version)[:16]).glob("*/"):
-        held |= Shelf(folder).has(digests)
-    return [one for one, has in zip(found.values(), held.tolist(), strict=True) if not has]
 
 
 def _chosen_base(job: Job) -> list[object]:
@@ -134,10 +118,10 @@ class _Work:
     @cached_property
     def digests(self) -> Digests:
         """Content of each found picture."""
-        return as_digests(digests_of(self.found, self.job.threads, self.job.folder.work / _STAMPS))
+        return as_digests(digests_of(self.found, self.job.threads, stamps_path(self.job)))
 
     def _shelf(self, kind: str) -> Shelf:
-        return Shelf(self.job.folder.work / "image" / digest_of(self.encoder.version)[:16] / kind)
+        return Shelf(picture_shelves(self.job, self.encoder.version) / kind)
 
     @cached_property
     def base(self) -> Base:
@@ -263,7 +247,7 @@ class _Work:
         distinct, contents = np.unique(self.digests[readable], return_inverse=True)
         owners = np.array([picture.product_row for picture in self.found], np.int64)[readable]
         groups, types, sellers = map(catalogue.codes, ("group", "product_type", "seller"))
-        groups = groups if self.job.teaches else np.full_like(groups, -1)
+        groups = groups if self.job.choices.learns_from_groups else np.full_like(groups, -1)
         products = Products(groups, types, sellers, catalogue.column("title"))
         found = find_placeholders(contents, owners, products, Thresholds(least, 2 * least, 4 * least))
         fix = "Give each product a photograph of its own; placeholder_things = 0 under [image] keeps such pictures"

@@ -11,6 +11,7 @@ from candidates.contracts import Encoder
 from candidates.vectors import Vectors
 from service.runs.job import Job
 from service.runs.progress import track
+from service.runs.remaining import text_shelf
 from service.runs.run_folder import Counts, Step, StepRecord
 from service.runs.shelf import Digests, Shelf, as_digests, missing_rows
 
@@ -35,7 +36,7 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
         return Step(job.folder, "encode_text", {"texts": digest_of(texts)}).run(lambda: {"encoder": "tfidf"})
     encoder = SentenceEncoder.open(settings, job.threads)
     digests = as_digests([digest_bytes(text.encode()) for text in texts])
-    shelf_folder = job.folder.work / "text" / digest_of(encoder.version)[:16]
+    shelf_folder = text_shelf(job, encoder.version)
     target = job.folder.text / "vectors.arrow"
     axis = job.catalogue.axis
     inputs = {"texts": digest_of(digests.astype(str).tolist()), "axis": axis.digest, "encoder": encoder.version}
@@ -56,20 +57,6 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
     if rows is not None:
         return StepRecord("encode_text", step.key, {"encoded": fill(rows)})
     return step.run(work)
-
-
-def missing_texts(job: Job) -> list[str]:
-    """The distinct product texts that have no vector yet."""
-    from text_retrieval.product_text import product_texts
-    from text_retrieval.sentence import SentenceEncoder
-
-    if job.settings.text.index == "tfidf":
-        return []
-    texts = list(dict.fromkeys(product_texts(job.catalogue, job.settings.text)))
-    version = SentenceEncoder.open(job.settings.text, job.threads).version
-    shelf = Shelf(job.folder.work / "text" / digest_of(version)[:16])
-    held = shelf.has(as_digests([digest_bytes(text.encode()) for text in texts]))
-    return [text for text, has in zip(texts, held.tolist(), strict=True) if not has]
 
 
 def _encode_missing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,31 +10,17 @@ import numpy as np
 from candidates.artifacts import write_json, write_parquet
 from candidates.provenance import Candidates
 from candidates.run import Run, stacked
-from eval.bootstrap import Interval, difference, interval
-from eval.curves import (
-    Measured,
-    OperatingPoint,
-    Sweep,
-    find,
-    points,
-    sweep_hop,
-    sweep_list,
-    sweep_union,
-    to_table,
-)
+from eval.bootstrap import Interval, interval
+from eval.curves import Measured, to_table
 from eval.metrics import METRICS, by_group, judged, pairs_completeness, recall, reduction_ratio
 from eval.plots import curves_png
 from eval.slices import Slice, by_group_size, slices, within_and_across
-from fusion.merge.fused import reciprocal_rank, weighted
-from fusion.merge.hop import pool
 from service.files.candidate_files import read_candidates
-from service.learning.held_out import HeldOut, curve_depth
+from service.learning.curve import Deep, deep_lists, gains, operating_points
 from service.learning.missed import estimate_missed
+from service.neighbours import depths
 from service.runs.job import Job
 from service.runs.run_folder import Counts, Step, StepRecord
-
-PAPER_TEXT, PAPER_IMAGE = 500, 1000
-"""Depths of the two lists in the paper's comparison of text, image and both (section 4.2)."""
 
 
 def evaluate(job: Job) -> StepRecord:
@@ -55,29 +41,8 @@ def evaluate(job: Job) -> StepRecord:
     return Step(folder, "evaluate", inputs, outputs).run(lambda: _measure(job))
 
 
-@dataclass(frozen=True, eq=False)
-class Deep:
-    """The lists that all curves are counted from.
-
-    Attributes:
-        queries: The products measured.
-        text: Their text lists.
-        image: Their image lists.
-        pooled: Both of them, with the rank in either.
-        held_out: Where they come from.
-        fused: Fused lists, asked again; None where nothing is fused.
-    """
-
-    queries: Measured
-    text: Run
-    image: Run
-    pooled: Candidates
-    held_out: HeldOut
-    fused: Candidates | None
-
-
 def _measure(job: Job) -> Counts:
-    rows = job.qrels.queries()
+    rows = job.truth("evaluation").queries()
     if not len(rows):
         write_parquet(job.folder.root / "curves.parquet", to_table([]))
         write_json(job.folder.evaluation, {"queries": 0})
@@ -110,15 +75,6 @@ def _measure(job: Job) -> Counts:
     }
 
 
-def deep_lists(job: Job) -> Deep:
-    """The lists of the products measured, as deep as the curve needs them."""
-    found, depth = job.held_out.weighed(job.fused), curve_depth(job)
-    text, image = found.text.top(depth), found.image.top(depth)
-    fused = found.fused_hop()
-    pooled = pool(text, image, threads=job.threads)
-    return Deep(Measured(found.rows, job.qrels), text, image, pooled, found, fused.top(depth) if fused else None)
-
-
 def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
     """The candidates that tell of pairs, and those of the queries.
 
@@ -126,7 +82,7 @@ def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
     are measured on candidates made in the same way without their own groups' part.
     """
     if deep.held_out.crossed:
-        own = deep.held_out.candidates(job.merge, job.qrels.groups if job.merge.collapse_known else None)
+        own = deep.held_out.candidates(job.merge, job.truth("evaluation").groups if job.merge.collapse_known else None)
         return own, own
     everything = read_candidates(job.folder.candidates, job.catalogue.axis)
     return everything, everything.take(deep.queries.rows)
@@ -134,61 +90,12 @@ def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
 
 def _missed(job: Job, deep: Deep) -> dict[str, Any]:
     """The estimate of variants outside the candidates, on a fair sample of all products."""
-    fair, depth = deep.held_out.fair, curve_depth(job)
+    fair, depth = deep.held_out.fair, depths.curve_lists(job)
     text, image = (stacked([getattr(view, kind).top(depth) for view in fair]) for kind in ("text", "image"))
-    siblings = job.qrels.groups if job.merge.collapse_known else None
+    siblings = job.truth("evaluation").groups if job.merge.collapse_known else None
     own = stacked([view.candidates(job.merge, siblings) for view in fair])
-    made = estimate_missed(text, image, job.qrels, own, seed=job.settings.run.seed)
+    made = estimate_missed(text, image, job.truth("evaluation"), own, seed=job.settings.run.seed)
     return asdict(made) | {"products": len(text), "of": len(job.catalogue)}
-
-
-def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
-    """Every strategy over its grid, with intervals."""
-    settings, merge = job.settings.evaluation, job.merge
-    depths, found = settings.text_depths, deep.held_out
-    weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
-    merged: dict[str, Candidates] = {
-        "rrf": reciprocal_rank(deep.text, deep.image, k=merge.rrf_k, threads=job.threads, **weights),
-        "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
-    }
-    merged |= {"fused": deep.fused} if deep.fused is not None else {}
-    every = [view.every_image.matrix(max(settings.hops, default=0))[0] for view in found.views]
-    halves = [(max(1, depth // 2), max(1, depth // 2)) for depth in depths]
-    unions = sorted({*halves, *((depth, depth) for depth in depths), (PAPER_TEXT, PAPER_IMAGE)})
-    sweeps: list[Sweep] = [
-        sweep_list("text", deep.text, deep.queries, depths, "n"),
-        sweep_list("image", deep.image, deep.queries, depths, "k"),
-        sweep_union(deep.pooled, deep.queries, unions),
-        *(sweep_list(name, run, deep.queries, depths, "budget") for name, run in merged.items()),
-        *(sweep_hop(deep.text, every, deep.queries, depths, k, found.view_of) for k in settings.hops),
-    ]
-    return points(
-        sweeps,
-        deep.queries,
-        max_share=settings.max_share,
-        resamples=settings.bootstrap,
-        seed=job.settings.run.seed,
-    )
-
-
-def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
-    """The paper's comparison: text 500, image 1,000, both; empty where the catalogue is too small for it."""
-    text, image = find(made, "text", n=PAPER_TEXT), find(made, "image", k=PAPER_IMAGE)
-    both = find(made, "union", n=PAPER_TEXT, k=PAPER_IMAGE)
-    if not (text and image and both):
-        return {}
-    by_text = recall(judged(deep.text, job.qrels), PAPER_TEXT)
-    by_image = recall(judged(deep.image, job.qrels), PAPER_IMAGE)
-    united = sweep_union(deep.pooled, deep.queries, [(PAPER_TEXT, PAPER_IMAGE)])
-    by_both = united.hits[:, 0] / deep.queries.known
-    options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
-    return {
-        "text": asdict(text),
-        "image": asdict(image),
-        "both": asdict(both),
-        "image_over_text": asdict(difference(by_image, by_text, deep.queries.groups, **options)),
-        "both_over_text": asdict(difference(by_both, by_text, deep.queries.groups, **options)),
-    }
 
 
 def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -210,26 +117,26 @@ def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
 
 
 def _of_candidates(job: Job, everything: Candidates, own: Candidates, queries: Measured) -> dict[str, Any]:
-    lists = judged(own, job.qrels)
+    lists = judged(own, job.truth("evaluation"))
     values = recall(lists, len(job.catalogue))
     reached: Interval = interval(values, queries.groups, resamples=job.settings.evaluation.bootstrap)
     return {
         "recall": asdict(reached),
         "recall_by_group": by_group(values, queries.groups),
         "candidates_per_product": float(own.counts.mean()),
-        "pairs_completeness": pairs_completeness(everything, job.qrels),
+        "pairs_completeness": pairs_completeness(everything, job.truth("evaluation")),
         "reduction_ratio": reduction_ratio(everything),
     }
 
 
 def _slices(job: Job, own: Candidates) -> list[Slice]:
-    lists = judged(own, job.qrels)
+    lists = judged(own, job.truth("evaluation"))
     values = recall(lists, len(job.catalogue))
-    groups = job.qrels.groups[lists.query_rows]
+    groups = job.truth("evaluation").groups[lists.query_rows]
     categories, sellers = job.catalogue.column("product_type"), job.catalogue.column("seller")
     made = slices("category", [categories[row].split(" > ")[0] or "(none)" for row in lists.query_rows], values, groups)
     made += by_group_size(lists, values, groups)
     if any(sellers):
         made += slices("seller", [sellers[row] or "(none)" for row in lists.query_rows], values, groups)
-        made += within_and_across(own, job.qrels, job.catalogue.codes("seller"), len(job.catalogue))
+        made += within_and_across(own, job.truth("evaluation"), job.catalogue.codes("seller"), len(job.catalogue))
     return made

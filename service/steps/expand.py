@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from candidates.provenance import Candidates
 from candidates.run import Run
-from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
+from fusion.merge.strategies import Lists, Three, cap, fuse_lists, merge
 from service.files.candidate_files import is_made_of, part_path, write_part
+from service.neighbours import depths
+from service.neighbours.vectors import neighbours_run
 from service.runs.job import Job
 from service.runs.progress import track
 from service.runs.run_folder import Counts, Step, StepRecord
-from service.steps.retrieve import neighbours_run
 
 
 def expand(job: Job, rows: slice | None = None) -> StepRecord:
@@ -30,7 +31,7 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
     inputs = {
         "text": folder.require("retrieve_text").key,
         "images": folder.require("retrieve_images").key,
-        "groups": job.qrels.groups.tolist() if settings.collapse_known else None,
+        "groups": job.truth("evaluation").groups.tolist() if settings.collapse_known else None,
         "lexical": folder.require("retrieve_lexical").key,
         "settings": settings.model_dump(mode="json"),
         "fused": job.fused.model_dump(mode="json"),
@@ -68,15 +69,15 @@ def _starts(job: Job, rows: slice) -> range:
 
 
 def _groups(job: Job) -> NDArray[np.int32] | None:
-    return job.qrels.groups if job.merge.collapse_known else None
+    return job.truth("evaluation").groups if job.merge.collapse_known else None
 
 
 def _fused(job: Job, text: Run, image: Run) -> Candidates | None:
     """Fused lists of every product, for the strategy that asks them again."""
     if job.merge.strategy != "fused":
         return None
-    depth = max(budget(job.merge), job.fused.own, job.fused.seed_depth)
-    return fuse_lists(Three(text, neighbours_run(job, "lexical"), image), job.fused, depth, job.threads)
+    lists = Three(text, neighbours_run(job, "lexical"), image)
+    return fuse_lists(lists, job.fused, depths.fused_lists(job), job.threads)
 
 
 def _part(job: Job, every: Lists, start: int, key: str) -> int:

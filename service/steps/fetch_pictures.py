@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
-from pathlib import Path
 
 from candidates.artifacts import digest_of
 from candidates.errors import PictureError
-from intake.feeds.locate import is_url
 from intake.picture_files import FetchedPicture, write_fetched
 from service.runs.job import Job
 from service.runs.progress import counted
+from service.runs.remaining import cache_folder, picture_urls
 from service.runs.run_folder import Counts, Step, StepRecord
 
 
@@ -35,35 +33,6 @@ def fetch_pictures(job: Job) -> StepRecord:
         return {"urls": len(urls), "fetched": len(urls) - refused, "refused": refused}
 
     return step.run(work)
-
-
-def picture_urls(job: Job) -> list[str]:
-    """The distinct URLs that the catalogue names, in its order."""
-    named = job.catalogue.table["pictures"].to_pylist()
-    return list(dict.fromkeys(name for names in named for name in names or () if is_url(name)))
-
-
-def missing_urls(job: Job) -> list[str]:
-    """The URLs whose pictures are not in the cache."""
-    from intake.fetching.addresses import parse_address
-    from intake.fetching.cache import Cache
-    from intake.fetching.failures import Failure
-
-    urls = picture_urls(job)
-    if not urls or not cache_folder(job).is_dir():
-        return urls
-    missing = []
-    with closing(Cache(cache_folder(job))) as cache:
-        for url in urls:
-            with suppress(Failure):  # such a URL is never asked for
-                if cache.find(parse_address(url).url) is None:
-                    missing.append(url)
-    return missing
-
-
-def cache_folder(job: Job) -> Path:
-    """Where what was fetched is kept from run to run."""
-    return job.folder.work / "fetched"
 
 
 def _fetched(job: Job, urls: Sequence[str]) -> dict[str, FetchedPicture]:

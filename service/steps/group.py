@@ -32,7 +32,7 @@ def group(job: Job) -> StepRecord:
     """Writes `groups.csv`: id, item_group_id, what varies; it loads as a supplemental feed."""
     folder, settings = job.folder, job.settings.groups
     on = folder.require("classify").counts.get("by") == "probability"
-    truth = job.kept
+    truth = job.truth("suggestions")
     inputs = {
         "pairs": folder.require("classify").key,
         "settings": settings.model_dump(mode="json"),

@@ -20,7 +20,7 @@ def ingest(job: Job) -> StepRecord:
         FeedError: A feed can't be read, nothing in it can be used, or a greater share of its rows is refused
             than `feed.max_refused` admits; `refused.csv` then says which rows and why.
     """
-    sources, folder = job.feeds, job.folder
+    sources, folder = job.choices.feeds, job.folder
     inputs = {
         "feeds": [[str(one.path), one.seller, _content(one.path)] for one in sources],
         "settings": job.settings.feed.model_dump(mode="json"),

@@ -6,15 +6,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from candidates.artifacts import digest_of, write_json
-from candidates.settings import MergeSettings
 from service.learning.planner import Plan
 from service.learning.planning import planned
 from service.learning.weights import learned_weights
+from service.neighbours import depths
+from service.neighbours.build import build_image_index, build_lexical_index, build_text_index
 from service.runs.job import Job
 from service.runs.run_folder import Counts, Step, StepRecord
-
-PLANNED_BUDGET = 100
-"""Candidates per product where the settings name no budget."""
 
 
 def plan(job: Job) -> StepRecord:
@@ -28,18 +26,19 @@ def plan(job: Job) -> StepRecord:
         "merge": settings.merge.model_dump(mode="json"),
         "learn": folder.require("learn").key,
         "project": folder.require("project").key,
-        "groups": digest_of(job.lessons.groups.tolist(), settings.feed.groups_are_global) if job.teaches else "",
+        "groups": _groups_key(job),
         "settings": [settings.fused.model_dump(mode="json"), settings.evaluation.bootstrap, settings.run.seed],
         "catalogue": folder.require("ingest").counts["catalogue"],
     }
 
     def work() -> Counts:
-        asked = settings.merge.budget or PLANNED_BUDGET
-        budget = min(asked, max(1, len(job.catalogue) - 1))
-        weights = learned_weights(job, budget) if settings.fused.weights == "learned" and job.fuses else None
+        asked = settings.merge.budget or depths.PLANNED_BUDGET
+        budget = depths.within(job, asked)
+        _build_what_is_searched(job)
+        weights = learned_weights(job, budget) if settings.fused.weights == "learned" and job.choices.fuses else None
         fused = settings.fused.model_copy(update=weights.chosen_settings if weights else {})
         said = {"fused": fused.model_dump(mode="json"), "weights": weights.as_json() if weights else {}}
-        if not job.plans:
+        if not job.choices.plans:
             return {"merge": settings.merge.model_dump(mode="json"), "from": "settings", **said}
         made = _of_model(job, budget) or planned(job, budget, fused=fused)
         write_json(folder.plan, asdict(made))
@@ -47,15 +46,24 @@ def plan(job: Job) -> StepRecord:
         chosen = offer.merge(settings.merge)
         return {"merge": chosen.model_dump(mode="json"), "from": made.basis, "strategy": offer.strategy, **said}
 
-    return Step(folder, "plan", inputs, (folder.plan,) if job.plans else ()).run(work)
+    return Step(folder, "plan", inputs, (folder.plan,) if job.choices.plans else ()).run(work)
 
 
-def likely_merge(settings: MergeSettings) -> MergeSettings:
-    """What a plan most likely comes to, for an estimate before there is one."""
-    if settings.strategy != "planned":
-        return settings
-    budget = settings.budget or PLANNED_BUDGET
-    return settings.model_copy(update={"strategy": "fused", "n": budget, "budget": budget})
+def _groups_key(job: Job) -> str:
+    """Names the groups that strategies are compared by; empty where none may be learned from."""
+    if not job.choices.learns_from_groups:
+        return ""
+    return digest_of(job.truth("learning").groups.tolist(), job.settings.feed.groups_are_global)
+
+
+def _build_what_is_searched(job: Job) -> None:
+    """Builds the indexes that strategies are compared with; held-out spaces have indexes of their own."""
+    if job.choices.fuses:
+        build_lexical_index(job)
+    held_out = job.choices.cross_validates and len(job.truth("learning").queries()) > 0
+    if job.choices.plans and not held_out:
+        build_text_index(job)
+        build_image_index(job)
 
 
 def _of_model(job: Job, budget: int) -> Plan | None:

@@ -31,8 +31,10 @@ from service.answers.shown_groups import groups_shown
 from service.files.candidate_files import read_candidates
 from service.learning.in_words import taught_in_words
 from service.learning.planner import Offer, Plan
-from service.neighbours.lookups import image_lookup, text_lookup
+from service.neighbours import depths
+from service.neighbours.open import open_image, open_text
 from service.runs.job import Job
+from service.runs.manifest import write_manifest
 from service.runs.refusals import all_refusals
 from service.runs.run_folder import Counts, Step, StepRecord
 
@@ -47,9 +49,6 @@ _PLANNED_BY = {
 
 EXAMPLES, SHOWN = 10, 8
 """Example products, and candidates shown of each."""
-
-DEPTH = 1000
-"""How deep the lists are looked through for a variant that was missed."""
 
 
 def report(job: Job) -> StepRecord:
@@ -76,7 +75,7 @@ def _report(job: Job, examples: tuple[model.Example, ...], shown: Callable[[int]
     measured = json.loads(job.folder.evaluation.read_text("utf-8"))
     points = tuple(from_table(pq.read_table(job.folder.root / "curves.parquet")))
     return model.Report(
-        feed=", ".join(one.path.name for one in job.feeds),
+        feed=", ".join(one.path.name for one in job.choices.feeds),
         made=f"{datetime.now(UTC):%-d %B %Y, %H:%M} UTC",
         counts=_counts(job, measured),
         chosen=_chosen(job, measured),
@@ -138,7 +137,7 @@ def _parameters(settings: MergeSettings) -> Setting:
 
 
 def _planned(job: Job) -> tuple[model.Planned, ...]:
-    if not job.plans:
+    if not job.choices.plans:
         return ()
     made = Plan.of(json.loads(job.folder.plan.read_text("utf-8")))
     return tuple(
@@ -221,7 +220,7 @@ def _index_recall(job: Job) -> tuple[model.IndexRecall, ...]:
 
 
 def _making(job: Job) -> model.Making:
-    manifest = job.write_manifest()
+    manifest = write_manifest(job)
     steps = tuple(model.StepCost(name, one["seconds"], one["peak_mib"]) for name, one in manifest["steps"].items())
     encoders = {
         kind: str(manifest["steps"][step]["counts"]["encoder"])
@@ -246,7 +245,7 @@ class _Examples:
     def choose(self) -> tuple[model.Example, ...]:
         """Ten products: half of them with a variant that was missed, where there are such; in feed order."""
         candidates = read_candidates(self.job.folder.candidates, self.axis)
-        queries = self.job.qrels.queries()
+        queries = self.job.truth("evaluation").queries()
         rng = np.random.default_rng(self.job.settings.run.seed)
         if len(queries):
             queries = rng.permutation(queries)[:500]
@@ -255,16 +254,16 @@ class _Examples:
         else:
             chosen = rng.permutation(self.axis.rows)[:EXAMPLES].tolist()
         rows = np.sort(np.array(chosen, np.int32))
-        depth = max(1, min(DEPTH, len(self.axis) - 1))
-        text = text_lookup(self.job).neighbours(rows, depth)
-        image = image_lookup(self.job).neighbours(rows, depth)
+        depth = depths.within(self.job, depths.EXPLAINING)
+        text = open_text(self.job).neighbours(rows, depth)
+        image = open_image(self.job).neighbours(rows, depth)
         return tuple(self._example(candidates, row, place, text, image) for place, row in enumerate(rows.tolist()))
 
     def _missing(self, candidates: Candidates, row: int) -> NDArray[np.int32]:
         return np.setdiff1d(self._variants(row), candidates.ranked(row)[0]).astype(np.int32)
 
     def _variants(self, row: int) -> NDArray[np.int32]:
-        return self.job.qrels.variants(np.array([row]))[1]
+        return self.job.truth("evaluation").variants(np.array([row]))[1]
 
     def shown(self, row: int) -> model.Shown:
         """A product as the page shows it."""
@@ -273,7 +272,7 @@ class _Examples:
     def _example(self, candidates: Candidates, row: int, place: int, text: Run, image: Run) -> model.Example:
         part = candidates.take(np.array([row])).whole()
         assert isinstance(part, CandidatePart)
-        truth = self.job.qrels.judge(np.full(len(part.rows), row), part.rows)
+        truth = self.job.truth("evaluation").judge(np.full(len(part.rows), row), part.rows)
         shown = tuple(self._candidate(part, at, int(truth[at]), row) for at in range(min(SHOWN, len(part.rows))))
         missing = self._missing(candidates, row)
         return model.Example(
@@ -297,7 +296,7 @@ class _Examples:
         )
 
     def _missed(self, row: int, place: int, text: Run, image: Run) -> model.Missed:
-        depth = max(1, min(DEPTH, len(self.axis) - 1))
+        depth = depths.within(self.job, depths.EXPLAINING)
         in_text, in_image = (_rank(run.ranked(place)[0], row) for run in (text, image))
         return model.Missed(self.shown(row), depth, depth, in_text, in_image)
 

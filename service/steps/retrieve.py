@@ -1,4 +1,4 @@
-"""Asks the indexes for every product's neighbours, by text and by image."""
+"""Retrieves every product's neighbours, by text, by spelling and by image."""
 
 from __future__ import annotations
 
@@ -9,94 +9,88 @@ import numpy as np
 
 from candidates.run import Run
 from eval.slices import index_recall
-from fusion.merge.hubs import depth_for
-from fusion.merge.strategies import budget, image_depth
-from service.neighbours import lookups
-from service.neighbours.lookups import Lookup, drop_others, image_lookup, lexical_lookup, text_lookup, vectors_key
+from service.neighbours import depths
+from service.neighbours.build import build_image_index, build_lexical_index, build_text_index, drop_others
+from service.neighbours.kinds import Lookup
+from service.neighbours.open import open_image, open_lexical, open_text
+from service.neighbours.vectors import Kind, compares_all_spellings, vectors_key
 from service.runs.job import Job
 from service.runs.progress import track
 from service.runs.run_folder import Counts, Step, StepRecord
 
-_STEP_OF = {"text": "retrieve_text", "image": "retrieve_images", "lexical": "retrieve_lexical"}
-_FOLDER_OF = {"lexical": "lexical"}
+_FOLDER_NAMES: dict[Kind, str] = {"text": "neighbours", "image": "neighbours", "lexical": "lexical"}
 
-_AT = (10, 100)
-"""Depths at which an index is compared with exact search, besides the depth asked for."""
+_COMPARED_AT = (10, 100)
+"""Depths at which an index is compared with exact search, besides the depth of the lists."""
 
 
 def retrieve_text(job: Job) -> StepRecord:
-    """The N nearest products of each by text, in `text/neighbours-…/`, and the index's recall against exact."""
-    depth = _deep(job, max(job.merge.n, job.merge.budget) + _siblings(job))
+    """Each product's nearest by text, in `text/neighbours-…/`, and the index's recall against exact search."""
+    depth = depths.text_lists(job)
     inputs = {
-        "vectors": vectors_key(job, "encode_text"),
+        "vectors": vectors_key(job, "text"),
         "settings": job.settings.text.model_dump(mode="json", exclude={"batch"}),
+        "depth": depth,
+        "part": job.settings.run.part,
     }
-    return _retrieve(job, "text", text_lookup, depth, inputs)
+
+    def lookup() -> Lookup:
+        build_text_index(job)
+        return open_text(job)
+
+    return _retrieve(job, "text", lookup, inputs)
 
 
 def retrieve_images(job: Job) -> StepRecord:
-    """The K (or more) nearest products of each by image, in `image/neighbours-…/`, and the index's recall."""
-    wanted = image_depth(job.merge) + (0 if job.merge.strategy == "hop" else _siblings(job))
-    depth = _deep(job, max(wanted, max(job.settings.evaluation.hops, default=0), 1))
+    """Each product's nearest by image, in `image/neighbours-…/`, and the index's recall against exact search."""
+    depth = depths.image_lists(job)
     inputs: dict[str, object] = {
-        "vectors": vectors_key(job, "encode_images"),
+        "vectors": vectors_key(job, "image"),
         "settings": job.settings.image.model_dump(mode="json", exclude={"batch"}),
     }
     if job.settings.image.index == "elasticsearch":
         inputs["elasticsearch"] = job.settings.elasticsearch.model_dump(mode="json", exclude={"clients", "replicas"})
-    return _retrieve(job, "image", image_lookup, depth, inputs)
+
+    def lookup() -> Lookup:
+        build_image_index(job)
+        return open_image(job)
+
+    return _retrieve(job, "image", lookup, {**inputs, "depth": depth, "part": job.settings.run.part})
 
 
 def retrieve_lexical(job: Job) -> StepRecord:
-    """Each product's nearest by the letters of its text, in `text/lexical-…/`, where the strategy is `fused`."""
+    """Each product's nearest by the spelling of its text, in `text/lexical-…/`, where the strategy is `fused`."""
     if job.merge.strategy != "fused":
         return Step(job.folder, "retrieve_lexical", {"strategy": "another"}).run(lambda: {"depth": 0})
-    depth = _deep(job, max(job.merge.n, job.merge.budget) + _siblings(job))
+    depth = depths.text_lists(job)
     inputs = {
         "catalogue": job.folder.require("ingest").counts["catalogue"],
         "fields": list(job.settings.text.fields),
         "depth": depth,
         "part": job.settings.run.part,
-        "vectors": job.settings.text.index if len(job.catalogue) > lookups.TFIDF_UP_TO else "",
+        "vectors": "" if compares_all_spellings(job) else job.settings.text.index,
     }
     step = Step(job.folder, "retrieve_lexical", inputs)
-    return step.run(lambda: _neighbours(job, "lexical", lexical_lookup(job), depth, step.key))
 
-
-def _deep(job: Job, depth: int) -> int:
-    """The depth of lists: deeper where hubs are to step back in them first."""
-    if job.merge.strategy != "fused":
-        return depth
-    return min(depth_for(max(depth, budget(job.merge))), max(1, len(job.catalogue) - 1))
-
-
-def _siblings(job: Job) -> int:
-    """How much deeper to ask so that siblings, which eat no budget, crowd out nobody."""
-    groups = job.qrels.groups[job.qrels.groups >= 0]
-    return int(np.bincount(groups).max(initial=1)) - 1 if job.merge.collapse_known else 0
-
-
-def _retrieve(
-    job: Job, kind: str, opened: Callable[[Job], Lookup], depth: int, inputs: Mapping[str, object]
-) -> StepRecord:
     def work() -> Counts:
-        lookup = opened(job)
-        return _neighbours(job, kind, lookup, depth, step.key) | _against_exact(job, lookup, depth)
+        build_lexical_index(job)
+        return _write_lists(job, "lexical", open_lexical(job), depth, step.key)
 
-    name = "retrieve_text" if kind == "text" else "retrieve_images"
-    step = Step(job.folder, name, {**inputs, "depth": depth, "part": job.settings.run.part})
     return step.run(work)
 
 
-def neighbours_run(job: Job, kind: str) -> Run:
-    """The lists that `retrieve_text` or `retrieve_images` made, mapped into memory."""
-    record = job.folder.require(_STEP_OF[kind])
-    axis = job.catalogue.axis
-    return Run.open(kind, job.folder.root / record.counts["run"], axis, axis)
+def _retrieve(job: Job, kind: Kind, open_lookup: Callable[[], Lookup], inputs: Mapping[str, object]) -> StepRecord:
+    step = Step(job.folder, "retrieve_text" if kind == "text" else "retrieve_images", inputs)
+
+    def work() -> Counts:
+        lookup, depth = open_lookup(), int(str(inputs["depth"]))
+        return _write_lists(job, kind, lookup, depth, step.key) | _against_exact(job, lookup, depth)
+
+    return step.run(work)
 
 
-def _neighbours(job: Job, kind: str, lookup: Lookup, depth: int, key: str) -> Counts:
-    within, name = (job.folder.image if kind == "image" else job.folder.text), _FOLDER_OF.get(kind, "neighbours")
+def _write_lists(job: Job, kind: Kind, lookup: Lookup, depth: int, key: str) -> Counts:
+    within, name = (job.folder.image if kind == "image" else job.folder.text), _FOLDER_NAMES[kind]
     folder = within / f"{name}-{key[:12]}"
     axis = job.catalogue.axis
     starts = range(0, len(axis), job.settings.run.part)
@@ -122,7 +116,7 @@ def _against_exact(job: Job, lookup: Lookup, depth: int) -> Counts:
     axis = job.catalogue.axis
     size = min(job.settings.evaluation.index_sample, len(axis))
     rows = np.sort(np.random.default_rng(job.settings.run.seed).choice(axis.rows, size, replace=False))
-    depths = sorted({depth, *(at for at in _AT if at <= depth)})
+    depths = sorted({depth, *(at for at in _COMPARED_AT if at <= depth)})
     found, exact = lookup.neighbours(rows, depth), truth.neighbours(rows, depth)
     recall = {str(at): round(index_recall(found, exact, at), 4) for at in depths}
     return {"index_recall": recall, "index_sample": size}

@@ -16,7 +16,7 @@ def held_of(groups, pairs, probabilities, first=None, columns=None, scopes=None,
     left, right = (np.array(side, np.int32) for side in zip(*pairs, strict=True))
     told = {name: np.array(values, np.float32) for name, values in (columns or {}).items()}
     job = SimpleNamespace(
-        lessons_and_judgements=qrels,
+        truth=lambda purpose: qrels,
         settings=Settings.read(None, **{"evaluation": {"bootstrap": 40}} | settings),
         catalogue=SimpleNamespace(codes=lambda name: np.zeros(len(groups), np.int32)),
     )

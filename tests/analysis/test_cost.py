@@ -23,6 +23,7 @@ from candidates.errors import VariantsError
 from candidates.settings import Settings
 from candidates.vectors import Vectors
 from eval.curves import find
+from service.learning.held_out import held_out
 from service.pipeline.run import run
 from tests.eval.made_up import qrels_of
 
@@ -52,7 +53,7 @@ def rows(planned, plain):
 
 def by_sets(job, run):
     """Mean recall of a run, from plain sets."""
-    groups, found = job.qrels.groups, []
+    groups, found = job.truth("evaluation").groups, []
     for query, name in enumerate(run.queries):
         own = job.catalogue.axis.row_of(name)
         known = {row for row in range(len(groups)) if groups[row] == groups[own] and row != own}
@@ -70,7 +71,7 @@ def test_every_strategy_stands_at_every_budget(rows):
 
 def test_a_list_of_so_many_finds_what_sets_say(planned, rows):
     for name in ("text", "image"):
-        lists = getattr(planned.held_out, name)
+        lists = getattr(held_out(planned), name)
         for one in rows:
             if one.strategy == name:
                 assert one.recall == pytest.approx(by_sets(planned, lists.top(one.budget)))
@@ -78,15 +79,15 @@ def test_a_list_of_so_many_finds_what_sets_say(planned, rows):
 
 def test_as_published_nothing_is_learned_and_search_is_exact(planned, plain):
     vectors = Vectors.open(planned.folder.text / "vectors.arrow", planned.catalogue.axis).unit()
-    rows = planned.qrels.queries()
+    rows = planned.truth("evaluation").queries()
     scores = vectors[rows] @ vectors.T
     scores[np.arange(len(rows)), rows] = -np.inf
     nearest = np.sort(np.argsort(-scores, axis=1, kind="stable")[:, :10], axis=1)
-    found = [sorted(plain.held_out.text.top(10).ranked(query)[0].tolist()) for query in range(len(rows))]
+    found = [sorted(held_out(plain).text.top(10).ranked(query)[0].tolist()) for query in range(len(rows))]
     assert np.mean([len(set(one) & set(two)) for one, two in zip(nearest.tolist(), found, strict=True)]) > 9.95
     point = find(measured_points(plain), "text", n=10)
-    assert point.recall == pytest.approx(by_sets(planned, plain.held_out.text.top(10)))
-    assert plain.held_out.fused is None
+    assert point.recall == pytest.approx(by_sets(planned, held_out(plain).text.top(10)))
+    assert held_out(plain).fused is None
 
 
 def test_looking_as_published_writes_nothing_into_the_run(planned):
@@ -107,7 +108,7 @@ def test_further_candidates_buy_the_difference_of_the_means(planned):
     assert [(step.less, step.more) for step in steps] == list(pairwise(budgets))
     for step in steps:
         lists = [
-            planned.held_out.candidates(made.offer(budget).merge(planned.settings.merge))
+            held_out(planned).candidates(made.offer(budget).merge(planned.settings.merge))
             for budget in (step.less, step.more)
         ]
         assert [step.before, step.after] == pytest.approx([by_sets(planned, one) for one in lists])
@@ -128,7 +129,7 @@ def test_the_star_is_what_the_run_reached(planned):
 def test_the_overview_counts(planned):
     table = overview(planned)["count"]
     assert table["products"] == f"{len(planned.catalogue):,}"
-    assert table["products with known variants"] == f"{len(planned.qrels.queries()):,}"
+    assert table["products with known variants"] == f"{len(planned.truth('evaluation').queries()):,}"
     assert table["groups of two or more"] == "24"
 
 
@@ -139,4 +140,4 @@ def test_a_run_that_was_told_its_strategy_has_no_plan(finished):
 
 def test_without_known_variants_nothing_can_be_measured():
     with pytest.raises(VariantsError, match="no product of this feed has a known variant"):
-        required_groups(SimpleNamespace(qrels=qrels_of([-1, 3, 4])))
+        required_groups(SimpleNamespace(truth=lambda purpose: qrels_of([-1, 3, 4])))

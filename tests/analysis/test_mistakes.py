@@ -16,6 +16,7 @@ from candidates.qrels import NOT_A_VARIANT, UNJUDGED, VARIANT
 from eval.pair_metrics import PrecisionRecall
 from service.pairs.precision import Precision
 from service.pairs.wordings import WORDINGS
+from service.runs.choices import Choices
 from service.runs.job import Job
 from tests.analysis.held_made_up import drawn_held, held_of
 from tests.eval.made_up import qrels_of
@@ -38,7 +39,7 @@ def test_pairs_that_the_work_folder_lost_are_judged_once_more_and_alike(held, tm
     (lost,) = (tmp_path / "work" / "pairs").glob("judged-*")
     lost.unlink()
     folder = type(held.job.folder)(held.job.folder.root, tmp_path / "work")
-    again = HeldPairs.of(Job(folder, held.job.settings))
+    again = HeldPairs.of(Job(Choices(folder, held.job.settings)))
     assert lost.is_file()
     np.testing.assert_allclose(again.probabilities, held.probabilities, atol=1e-6)
     np.testing.assert_allclose(again.first, held.first, atol=1e-6)

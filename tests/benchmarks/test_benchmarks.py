@@ -15,7 +15,7 @@ from benchmarks.speed.timing import Spread, interleaved, significant
 from candidates.settings import Settings
 from fusion.merge.hop import expand
 from image_retrieval.encoders.hog import HogEncoder
-from service.pipeline.run import STEPS
+from service.pipeline.order import STEPS
 from text_retrieval.sentence import SentenceEncoder
 
 

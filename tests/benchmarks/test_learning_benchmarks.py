@@ -188,8 +188,8 @@ def test_spaces_are_learned_without_their_queries_groups(encoded, monkeypatch):
 
     monkeypatch.setattr(codes, "learn_head", learn)
     spaces = list(codes.learned_spaces(encoded, 16, folds=3))
-    groups, asked = encoded.qrels.groups, np.concatenate([space.rows for space in spaces])
-    assert np.array_equal(np.sort(asked), encoded.qrels.queries())
+    groups, asked = encoded.truth("evaluation").groups, np.concatenate([space.rows for space in spaces])
+    assert np.array_equal(np.sort(asked), encoded.truth("evaluation").queries())
     for space, seen in zip(spaces, hidden, strict=True):
         assert not np.isin(groups[space.rows], seen[seen >= 0]).any()
         assert (seen >= 0).any()

@@ -152,7 +152,7 @@ def test_a_task_that_was_killed_is_tried_again_and_the_published_bytes_are_the_s
     found = airflow.ask("GET", f"dags/build_indexes/dagRuns/{runs['build_indexes']['dag_run_id']}/taskInstances")
     tries = {one["try_number"] for one in found["task_instances"] if one["task_id"] == "encode_texts"}
     assert max(tries) == 2
-    (feed,) = Job.of(Lines(folder / "store").generation("indexes")).feeds
+    (feed,) = Job.of(Lines(folder / "store").generation("indexes")).choices.feeds
     words = [str(tmp_path / "calm"), str(feed.path), str(folder / "settings.toml")]
     # Linear algebra rounds by how many threads it has, so that it must have as many as Airflow's tasks had.
     alike = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -10,8 +10,8 @@ import pytest
 from intake.picture_files import FetchedPicture, read_fetched, write_fetched
 from service.files.refusals import read_refusals
 from service.pipeline.run import run, run_into_store
+from service.runs.remaining import missing_urls, picture_urls
 from service.runs.store import Store
-from service.steps.fetch_pictures import missing_urls, picture_urls
 from tests.intake.fetching.misbehaving_server import running
 from tests.small_runs import small_settings
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from candidates.errors import UnknownId
-from service.answers.explanation import DEPTH, Explainer
+from service.answers.explanation import Explainer
 from service.files.candidate_files import read_candidates
-from service.neighbours.lookups import image_lookup, text_lookup
+from service.neighbours import depths
+from service.neighbours.open import open_image, open_text
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +18,9 @@ def explainer(finished):
 def known_pair(job, found):
     """The first known pair that is (or is not) among the candidates."""
     read = read_candidates(job.folder.candidates, job.catalogue.axis)
-    for query in job.qrels.queries().tolist():
+    for query in job.truth("evaluation").queries().tolist():
         rows = read.ranked(query)[0]
-        for variant in job.qrels.variants(np.array([query]))[1].tolist():
+        for variant in job.truth("evaluation").variants(np.array([query]))[1].tolist():
             if (variant in rows) == found:
                 return query, variant, rows
     raise AssertionError("the drawn catalogue has no such pair")
@@ -32,8 +33,8 @@ def test_ranks_are_those_of_the_lists(finished, explainer, found):
     assert why.truth == "variant"
     assert why.rank == (rows.tolist().index(variant) + 1 if found else None)
     assert bool(why.brought_by) == found
-    for place, lookup in ((why.text, text_lookup(finished)), (why.image, image_lookup(finished))):
-        ranked = lookup.neighbours(np.array([query]), min(DEPTH, len(finished.catalogue) - 1)).ranked(0)[0].tolist()
+    for place, lookup in ((why.text, open_text(finished)), (why.image, open_image(finished))):
+        ranked = lookup.neighbours(np.array([query]), depths.within(finished, depths.EXPLAINING)).ranked(0)[0].tolist()
         assert place.rank == (ranked.index(variant) + 1 if variant in ranked else None)
 
 
@@ -42,20 +43,17 @@ def test_the_hop_it_names_reaches_the_product(finished, explainer):
     why = explainer.explain(finished.catalogue.axis[query], finished.catalogue.axis[variant])
     if why.hop is not None:
         seed = finished.catalogue.axis.row_of(why.hop.via)
-        nearest = image_lookup(finished).neighbours(np.array([seed]), why.hop.image_rank).ranked(0)[0]
+        nearest = open_image(finished).neighbours(np.array([seed]), why.hop.image_rank).ranked(0)[0]
         assert nearest[why.hop.image_rank - 1] == variant
     else:
         assert why.text.rank is not None
 
 
 def test_a_pair_of_two_groups_is_known_not_to_be_variants(finished, explainer):
-    groups = finished.qrels.groups
+    truth = finished.truth("evaluation")
+    groups, scopes = truth.groups, truth.scopes
     one = int(np.flatnonzero(groups >= 0)[0])
-    other = int(
-        np.flatnonzero((groups >= 0) & (groups != groups[one]) & (finished.qrels.scopes == finished.qrels.scopes[one]))[
-            0
-        ]
-    )
+    other = int(np.flatnonzero((groups >= 0) & (groups != groups[one]) & (scopes == scopes[one]))[0])
     axis = finished.catalogue.axis
     assert explainer.explain(axis[one], axis[other]).truth == "not a variant"
 

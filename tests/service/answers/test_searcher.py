@@ -7,12 +7,12 @@ from candidates.errors import PictureError, UnknownId, VariantsError
 from candidates.filters import Filter
 from candidates.vectors import normalised
 from service.answers.searcher import Searcher
-from service.neighbours.lookups import image_lookup
+from service.neighbours.open import open_image
 
 
 def plain(job, rows, where, k):
     """The reference: each product's best cosine with any example picture, one loop."""
-    images = image_lookup(job)
+    images = open_image(job)
     unit = normalised(images.vectors.values)
     examples = unit[np.isin(images.owners.rows, rows)]
     admitted = job.catalogue.select(where) if where else np.ones(len(job.catalogue), bool)
@@ -25,7 +25,7 @@ def plain(job, rows, where, k):
 
 
 def with_pictures(job):
-    return sorted(set(image_lookup(job).owners.rows.tolist()))
+    return sorted(set(open_image(job).owners.rows.tolist()))
 
 
 @pytest.mark.parametrize(

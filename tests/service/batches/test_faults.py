@@ -103,7 +103,7 @@ def test_a_scheduled_run_and_one_by_hand_on_one_store_do_not_mix(tmp_path):
     for job in (own, made[0]):
         manifest = json.loads(job.folder.manifest.read_text())
         assert manifest["steps"]["expand"]["counts"]["candidates"] == job.folder.require("expand").counts["candidates"]
-        assert all(str(one.path) in (scheduled, by_hand) for one in job.feeds)
+        assert all(str(one.path) in (scheduled, by_hand) for one in job.choices.feeds)
     assert Store(store).current.name in (batch["generation"], made[0].folder.root.name)
     assert len(Store(store).identifiers()) == 2
 

@@ -11,11 +11,16 @@ from candidates.settings import Settings
 from eval.metrics import judged, recall
 from service.files.candidate_files import read_candidates
 from service.learning import held_out as held_out_lists
+from service.learning import taught as taught_spaces
+from service.learning.held_out import held_out
 from service.learning.in_words import taught_in_words
 from service.learning.planner import Plan
-from service.neighbours import lookups
+from service.neighbours import vectors
+from service.neighbours.kinds import TextLookup, TfidfLookup
+from service.neighbours.open import open_lexical
+from service.neighbours.vectors import neighbours_run
 from service.pipeline.run import run
-from service.steps.retrieve import neighbours_run
+from service.runs.job import Job
 from tests.small_runs import regrouped, shuffled
 
 
@@ -33,7 +38,7 @@ def learned(drawn, tmp_path_factory):
 
 
 def recall_at(lists, job, k=10):
-    return float(recall(judged(lists, job.qrels), k).mean())
+    return float(recall(judged(lists, job.truth("evaluation")), k).mean())
 
 
 def evaluation_of(job):
@@ -68,25 +73,25 @@ def test_the_curve_holds_the_papers_hop_and_the_fused_lists(learned):
 
 def taught_and_asked(job, monkeypatch):
     """For each fold the groups that its spaces were learned from, and those of its queries."""
-    taught, original = [], held_out_lists.learn_heads
+    taught, original = [], taught_spaces.learn_heads
 
     def watched(made_of, groups, *rest, **options):
         taught.append(set(groups[groups >= 0].tolist()))
         return original(made_of, groups, *rest, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(held_out_lists, "learn_heads", watched)
-        made = held_out_lists.held_out(job)
-    return made, [
-        (one, set(job.qrels.groups[view.rows].tolist())) for one, view in zip(taught, made.views, strict=True)
-    ]
+        patched.setattr(taught_spaces, "learn_heads", watched)
+        made = held_out(Job.of(job.folder.root))
+    groups = job.truth("evaluation").groups
+    asked = [set(groups[view.rows].tolist()) for view in made.views]
+    return made, list(zip(taught, asked, strict=True))
 
 
 def test_no_query_is_measured_in_a_space_that_saw_its_group(learned, monkeypatch):
     made, folds = taught_and_asked(learned, monkeypatch)
     assert len(folds) == 5
     assert not any(taught & asked for taught, asked in folds)
-    assert sorted(made.rows.tolist()) == learned.qrels.queries().tolist()
+    assert sorted(made.rows.tolist()) == learned.truth("evaluation").queries().tolist()
     assert sum(len(view.rows) for view in made.fair) == len(learned.catalogue)
 
     def by_product(groups, folds, seed):
@@ -103,10 +108,10 @@ def test_shuffled_groups_give_chance(drawn, learned, tmp_path):
     shutil.copytree(learned.folder.root, tmp_path / "out")
     job = run(feed, tmp_path / "out", learning(merge={"budget": 20}))
     chance = 10 / (len(job.catalogue) - 1)
-    assert recall_at(job.held_out.image, job) < chance + 0.04
-    assert recall_at(learned.held_out.image, learned) > 5 * chance
+    assert recall_at(held_out(job).image, job) < chance + 0.04
+    assert recall_at(held_out(learned).image, learned) > 5 * chance
     # In the spaces that these very groups taught, chance groups seem to be found: that is what the folds prevent.
-    seen = held_out_lists.looked_up(job, job.qrels.queries())
+    seen = held_out_lists.looked_up(job, job.truth("evaluation").queries())
     assert recall_at(seen.image, job) > chance + 0.08
 
 
@@ -165,13 +170,13 @@ def test_the_papers_strategy_is_measured_in_the_learned_spaces_too(drawn, learne
 @pytest.mark.parametrize("index", ["nmslib", "exact"])
 def test_a_large_catalogue_compares_spelling_by_vectors(drawn, learned, tmp_path, monkeypatch, index):
     shutil.copytree(learned.folder.root, tmp_path / "out")
-    monkeypatch.setattr(lookups, "TFIDF_UP_TO", 10)
+    monkeypatch.setattr(vectors, "TFIDF_UP_TO", 10)
     settings = learning(merge={"strategy": "fused", "budget": 15}, text={"index": index})
     job = run(drawn.feed, tmp_path / "out", settings)
-    assert isinstance(lookups.lexical_lookup(job), lookups.TextLookup)
+    assert isinstance(open_lexical(job), TextLookup)
     monkeypatch.undo()
-    exactly = lookups.lexical_lookup(job)
-    assert isinstance(exactly, lookups.TfidfLookup)
+    exactly = open_lexical(job)
+    assert isinstance(exactly, TfidfLookup)
     rows = job.catalogue.axis.rows
     wanted = exactly.neighbours(rows, 5).matrix(5)[0]
     found = neighbours_run(job, "lexical").matrix(20)[0]
@@ -203,18 +208,18 @@ def test_learned_weights_are_used_where_they_are_better_and_only_there(drawn, le
 
 
 def test_where_groups_end_at_a_seller_nothing_is_guessed_about_what_is_measured(drawn, tmp_path, monkeypatch):
-    asked, original = [], held_out_lists.guessed_pairs
+    asked, original = [], taught_spaces.guessed_pairs
 
     def watched(*given, leave_out=None, **options):
         made = original(*given, leave_out=leave_out, **options)
         asked.append((leave_out, made))
         return made
 
-    monkeypatch.setattr(held_out_lists, "guessed_pairs", watched)
+    monkeypatch.setattr(taught_spaces, "guessed_pairs", watched)
     job = run(drawn.feed, tmp_path / "out", learning(feed={"groups_are_global": False}, merge={"budget": 15}))
     assert asked[0][0] is None  # the run's own spaces may learn from guesses about every product
     assert len(asked) > 1
-    for (leave_out, taught), view in zip(asked[1:], job.held_out.views, strict=False):
+    for (leave_out, taught), view in zip(asked[1:], held_out(job).views, strict=False):
         assert leave_out[view.rows].all()
         for guesses in (taught.text, taught.image):
             assert not leave_out[guesses.left].any()

@@ -161,12 +161,12 @@ def test_the_simpler_strategy_is_taken_within_noise():
         if not any(qrels.groups[row] == qrels.groups[query] for row in better[query][:10])
     ]
     # One query that found nothing finds all: better, by less than the noise.
-    fixed = [
+    corrected = [
         one if query != hits[0] else sorted(one, key=lambda row: qrels.groups[row] != qrels.groups[query])
         for query, one in enumerate([[r for r in row if r >= 0] for row in better])
     ]
     simple = Entry("image", fixed(lists.image))
-    involved = Entry("fixed", fixed(lists_of(qrels, fixed)))
+    involved = Entry("fixed", fixed(lists_of(qrels, corrected)))
     assert plan(lists, qrels, [simple, involved], budgets=(10,), **SMALL).offers[0].strategy == "image"
     assert plan(lists, qrels, [involved, simple], budgets=(10,), **SMALL).offers[0].strategy == "fixed"
 

@@ -26,6 +26,7 @@ from image_retrieval.elastic.nearest import CodeSearch
 from image_retrieval.elastic.patience import Patience
 from image_retrieval.elastic.slices import Window
 from service.neighbours.elastic_connection import ElasticConnection, connect
+from service.runs.choices import Choices
 from service.runs.job import Job
 from service.runs.run_folder import RunFolder
 from tests.conftest import ROOT
@@ -252,7 +253,7 @@ def out(finished, tmp_path):
     """A copy of a finished run, whose index has a name of its own."""
     copied = tmp_path / "out"
     shutil.copytree(finished.folder.root, copied)
-    Job.of(copied).choose({"elasticsearch": {"name": next(NAMES), "shards": 3, "replicas": 1}})
+    Job.of(copied).changed({"elasticsearch": {"name": next(NAMES), "shards": 3, "replicas": 1}})
     return copied
 
 
@@ -302,7 +303,7 @@ def test_codes_of_another_version_are_refused_with_the_fix(cluster, out):
     environment = {"ELASTICSEARCH_URL": cluster.url}
     assert command(out, environment, "load").status == 0
     folder, work = RunFolder.existing(out), Job.of(out).folder.work
-    other = Job(RunFolder(folder.root, work), Job.of(out).settings).choose({"image": {"bits": 1024}})
+    other = Job(Choices(RunFolder(folder.root, work), Job.of(out).settings)).changed({"image": {"bits": 1024}})
     assert other.settings.image.bits == 1024
     line = one_line(command(out, environment, "check"), 2)
     assert "not" in line

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from apps.cli.app import app
-from candidates.errors import ServerUnreachable, SettingsError, ToolMissing
+from candidates.errors import RunFolderError, ServerUnreachable, SettingsError, ToolMissing
 from candidates.filters import Filter
 from service.answers.searcher import Searcher
 from service.files.candidate_files import read_candidates
 from service.neighbours import elastic_images
+from service.neighbours.build import build_image_index
 from service.neighbours.elastic_images import ElasticImages, today
 from service.pipeline.run import run
+from service.runs.choices import Choices
 from service.runs.job import Job
+from service.runs.run_folder import RunFolder
 from tests.small_runs import small_settings
 
 CODES = {"model": "hog", "bits": 256, "shortlist": 100_000}
@@ -110,13 +113,17 @@ def test_slices_that_leave_the_window_are_dropped_and_loaded_anew(loaded, cluste
     assert images.check().complete
 
 
-def test_a_cluster_that_was_emptied_is_filled_anew(loaded, cluster):
+def test_opening_a_run_whose_cluster_was_emptied_names_the_fix_and_a_step_loads_it_again(loaded, cluster):
     job, here = loaded
     images = ElasticImages.of(job)
     images.window.drop()
     product = job.catalogue.axis[0]
-    found, expected = (Searcher(one).similar(ids=[product], k=5) for one in (job, here))
-    assert [one.id for one in found] == [one.id for one in expected]
+    with pytest.raises(RunFolderError, match="variants index load"):
+        Searcher(job).similar(ids=[product], k=5)
+    assert not images.window.standing()
+    build_image_index(job)
+    found, expected = (Searcher(either).similar(ids=[product], k=5) for either in (job, here))
+    assert [product.id for product in found] == [product.id for product in expected]
     assert images.check().complete
 
 
@@ -165,7 +172,7 @@ def test_another_version_of_codes_stands_beside_and_is_swapped_in(loaded, cluste
     copied = tmp_path / "out"
     shutil.copytree(first.folder.root, copied, ignore=shutil.ignore_patterns("work"))
     settings = on_cluster("whole_path", bits=512)
-    other = Job(type(first.folder)(copied, first.folder.work), settings)
+    other = Job(Choices(RunFolder(copied, first.folder.work), settings))
     images = ElasticImages.of(other)
     images.load()
     assert not images.window.in_force

@@ -20,7 +20,9 @@ from service.files.judgements import read_judgements
 from service.pairs.precision import Precision
 from service.pipeline.run import run
 from service.pipeline.train import train
+from service.runs.choices import Choices
 from service.runs.job import Job
+from service.runs.run_folder import RunFolder
 from tests.small_runs import regrouped, shuffled
 
 
@@ -56,7 +58,7 @@ def model(classified, tmp_path_factory):
     """A model with a classifier, of the same catalogue."""
     out = tmp_path_factory.mktemp("model")
     shutil.copytree(classified.folder.root, out / "run")
-    job = Job(type(classified.folder)(out / "run", classified.folder.work), classified.settings)
+    job = Job(Choices(RunFolder(out / "run", classified.folder.work), classified.settings))
     train(job, out / "model")
     return out / "model"
 
@@ -97,7 +99,7 @@ def test_suggestions_say_why_and_leave_out_what_is_known(classified):
         assert one.reasons
         assert one.probability is not None
         rows = [classified.catalogue.axis.row_of(side) for side in (one.left, one.right)]
-        assert classified.qrels.judge(np.array(rows[:1]), np.array(rows[1:]))[0] != 1
+        assert classified.truth("evaluation").judge(np.array(rows[:1]), np.array(rows[1:]))[0] != 1
 
 
 def test_known_groups_are_kept_and_groups_read_back_through_our_own_reader(classified):
@@ -135,7 +137,7 @@ def test_judgements_that_are_none_are_one_clear_line(classified, tmp_path, conte
     path = tmp_path / "judgements.csv"
     path.write_text(content)
     with pytest.raises(VariantsError, match=said):
-        read_judgements(path, classified.judged)
+        read_judgements(path, classified.truth("judgements"))
 
 
 def test_hidden_groups_touch_nothing_that_is_handed_on(many, model, tmp_path):

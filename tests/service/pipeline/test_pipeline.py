@@ -14,7 +14,9 @@ from candidates.provenance import NO_VIA
 from fusion.merge.hop import expand
 from service.files.candidate_files import read_candidates
 from service.files.refusals import read_refusals
-from service.pipeline.run import STEPS, run, run_into_store
+from service.pipeline.order import STEPS
+from service.pipeline.run import run, run_into_store
+from service.runs.choices import Choices
 from service.runs.job import Job
 from service.runs.store import Store, run_root
 from service.steps.expand import expand as expand_step
@@ -112,7 +114,7 @@ def test_the_hub_cap_counts_what_it_cut_and_siblings_eat_no_budget(copied, drawn
 def test_parts_made_apart_are_the_parts_of_one_run(copied):
     settings = copied.settings.model_copy(update={"run": copied.settings.run.model_copy(update={"part": 50})})
     whole = read_candidates(copied.folder.candidates, copied.catalogue.axis).whole()
-    job = Job(copied.folder, settings)
+    job = Job(Choices(copied.folder, settings))
     for start in range(0, len(job.catalogue), 50):
         expand_step(job, slice(start, start + 50))
     expand_step(job)

@@ -131,7 +131,7 @@ def test_shuffled_groups_teach_nothing(drawn, trained, tmp_path):
     job = Job.of(trained[0].with_name("run"))
     axis, owners = job.pictures.axis, job.pictures.owners
     vectors = Vectors.open(job.folder.image / "vectors.arrow", axis)
-    groups = job.qrels.groups[owners.rows]
+    groups = job.truth("evaluation").groups[owners.rows]
 
     def near(learned_from):
         mapped = learn_head(vectors.values, learned_from, made_for="x").projection.map_block(vectors.values)

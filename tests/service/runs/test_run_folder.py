@@ -84,5 +84,5 @@ def test_a_run_of_an_earlier_version_is_named_as_such(finished, tmp_path):
     shutil.copytree(finished.folder.root, tmp_path / "out")
     choices = tmp_path / "out" / "run.json"
     choices.write_text(choices.read_text("utf-8").replace('"feeds"', '"feed"'), "utf-8")
-    with pytest.raises(RunFolderError, match="was made by an earlier version"):
+    with pytest.raises(RunFolderError, match="was written by an earlier version"):
         Job.of(tmp_path / "out")

@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from candidates.errors import SchemaError
-from service.neighbours.lookups import image_lookup, image_vectors
+from service.neighbours.open import open_image
+from service.neighbours.vectors import image_vectors
 from service.pairs.suggesting import encoders_own
 from service.runs import usable_pictures
 from service.runs.job import Job
@@ -33,7 +34,7 @@ def test_whoever_asks_the_file_is_read_once(finished, monkeypatch):
     job = Job.of(finished.folder.root)
     assert job.pictures
     image_vectors(job)
-    image_lookup(job)
+    open_image(job)
     for _ in range(2):  # it is called block by block
         encoders_own(job, np.array([0, 1], np.int32), np.array([2, 3], np.int32))
     assert read.count(finished.folder.images) == 1

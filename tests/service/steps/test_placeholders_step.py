@@ -3,7 +3,7 @@
 import shutil
 
 from service.files.refusals import read_refusals
-from service.pipeline.run import STEPS
+from service.pipeline.order import STEPS
 from service.runs.job import Job
 from tests.small_runs import small_settings
 
