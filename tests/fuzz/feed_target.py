@@ -31,7 +31,8 @@ import pyarrow.parquet as pq
 from candidates.errors import VariantsError
 from candidates.settings import FeedSettings
 from intake.feeds import Feed, read_feed
-from tests.intake.feeds.made_feeds import MadeFeed, made_feeds
+from tests.intake.feeds.made.feed import MadeFeed
+from tests.intake.feeds.made_feeds import made_feeds
 
 FORMATS = ("auto", "parquet", "jsonl", "google-xml", "shopify", "woocommerce", "magento", "google-tsv")
 SETTINGS = (

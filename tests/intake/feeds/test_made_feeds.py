@@ -12,7 +12,8 @@ from candidates.product import Product
 from candidates.settings import FeedSettings
 from intake.feeds import FORMATS, read_feed
 from intake.feeds.locate import picture_path
-from tests.intake.feeds.made_feeds import MadeFeed, made_feeds, write_all
+from tests.intake.feeds.made.feed import MadeFeed
+from tests.intake.feeds.made_feeds import made_feeds, write_all
 
 READ = [made for made in made_feeds() if not made.error]
 BROKEN = [made for made in made_feeds() if made.error]
