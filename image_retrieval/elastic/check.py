@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -294,11 +295,9 @@ class _MomentLost(Exception):
 
 def _at_one_moment(window: Window, read: Callable[[], Answer]) -> Answer:
     """Reads a whole window, from the beginning again where a node is lost in the middle of it."""
-    for attempt in range(1, window.patience.attempts + 1):
-        try:
+    for _ in window.patience.tries():
+        with suppress(_MomentLost):
             return read()
-        except _MomentLost:
-            window.patience.wait(attempt)
     raise ServerUnreachable("Elasticsearch lost nodes again and again at listing images", "Look at its health")
 
 

@@ -340,7 +340,7 @@ def _bulk(window: Window, what: str, lines: Sequence[tuple[bytes, Any]]) -> tupl
         return [], 0
     waiting, resent = list(lines), 0
     refused: list[tuple[Any, str]] = []
-    for attempt in range(1, window.patience.attempts + 1):
+    for _ in window.patience.tries():
         answers = _answers(window, what, [line for line, _ in waiting])
         if answers is None:
             return refused, resent
@@ -355,7 +355,6 @@ def _bulk(window: Window, what: str, lines: Sequence[tuple[bytes, Any]]) -> tupl
         if not again:
             return refused, resent
         waiting, resent = again, resent + len(again)
-        window.patience.wait(attempt)
     raise ServerUnreachable(f"Elasticsearch stays too busy at {what}", "Give it more room, then load again")
 
 

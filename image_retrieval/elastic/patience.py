@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -52,10 +52,9 @@ class Patience:
         """
         from elasticsearch import ApiError, SSLError, TransportError
 
-        attempt = 0
-        while True:
-            attempt += 1
-            cause: Exception
+        wrong = ""
+        cause: Exception | None = None
+        for _ in self.tries():
             try:
                 return question()
             except ApiError as error:
@@ -69,13 +68,18 @@ class Patience:
                 ) from error
             except TransportError as error:
                 wrong, cause = f"Elasticsearch does not answer at {what}: {first_line(error)}", error
-            if attempt >= self.attempts:
-                raise ServerUnreachable(wrong, "Check its address and whether it runs, then try again") from cause
-            self.wait(attempt)
+        raise ServerUnreachable(wrong, "Check its address and whether it runs, then try again") from cause
 
-    def wait(self, attempt: int) -> None:
-        """Waits after the attempt of that number, counted from 1."""
-        self.sleep(min(self.longest, self.first * 2 ** (attempt - 1)) * random.uniform(0.5, 1))
+    def tries(self) -> Iterator[int]:
+        """The numbers of the attempts, from 1, with a wait between two of them."""
+        for attempt in range(1, self.attempts + 1):
+            yield attempt
+            if attempt < self.attempts:
+                self.sleep(self.seconds(attempt))
+
+    def seconds(self, attempt: int) -> float:
+        """How long to wait after the attempt of that number."""
+        return min(self.longest, self.first * 2 ** (attempt - 1)) * random.uniform(0.5, 1)
 
 
 def refusal(what: str, error: ApiError) -> VariantsError:

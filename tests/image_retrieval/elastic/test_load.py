@@ -2,7 +2,6 @@ import dataclasses
 import json
 from datetime import date
 
-import numpy as np
 import pytest
 
 from candidates.errors import AccessRefused, ServerUnreachable, VariantsError
@@ -216,13 +215,3 @@ def test_a_slice_that_goes_in_the_middle_of_a_load_is_not_made_up(window_of, cli
     with pytest.raises(VariantsError, match="dropped"):
         load(window, streamed(), chunk=20, threads=1)
     assert window.standing() == []
-
-
-def test_waits_grow_to_a_limit():
-    noted = []
-    patience = Patience(12, 0.1, 3.0, noted.append)
-    for attempt in range(1, 12):
-        patience.wait(attempt)
-    ideal = np.minimum(3.0, 0.1 * 2 ** np.arange(11))
-    assert (np.array(noted) <= ideal).all()
-    assert (np.array(noted) >= ideal / 2).all()
