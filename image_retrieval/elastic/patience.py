@@ -79,7 +79,8 @@ class Patience:
 
     def seconds(self, attempt: int) -> float:
         """How long to wait after the attempt of that number."""
-        return min(self.longest, self.first * 2 ** (attempt - 1)) * random.uniform(0.5, 1)
+        longest: float = min(self.longest, self.first * 2 ** (attempt - 1))
+        return longest * random.uniform(0.5, 1)
 
 
 def refusal(what: str, error: ApiError) -> VariantsError:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.image_retrieval.tiny_onnx import tiny_network
 
 from candidates.errors import ModelMissing, SettingsError
 from candidates.vectors import normalised
@@ -10,7 +11,6 @@ from image_retrieval.encoders.grid import Grid
 from image_retrieval.encoders.onnx import OnnxEncoder
 from image_retrieval.pictures import padded
 from tests.image_retrieval.drawn import mug, shirt
-from tests.image_retrieval.tiny_onnx import tiny_network
 
 MODELS = Path(__file__).parents[2] / "../shared/models"
 NETWORKS = [

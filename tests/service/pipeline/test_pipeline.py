@@ -20,7 +20,7 @@ from service.runs.choices import Choices
 from service.runs.job import Job
 from service.runs.store import Store, run_root
 from service.steps.expand import expand as expand_step
-from service.steps.retrieve import neighbours_run
+from service.neighbours.vectors import neighbours_run
 from tests.small_runs import small_settings
 
 
