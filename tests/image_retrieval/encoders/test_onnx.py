@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.image_retrieval.tiny_onnx import tiny_network
 
 from candidates.errors import ModelMissing, SettingsError
 from candidates.vectors import normalised
@@ -11,8 +10,9 @@ from image_retrieval.encoders.grid import Grid
 from image_retrieval.encoders.onnx import OnnxEncoder
 from image_retrieval.pictures import padded
 from tests.image_retrieval.drawn import mug, shirt
+from tests.image_retrieval.encoders.tiny_onnx import tiny_network
 
-MODELS = Path(__file__).parents[2] / "../shared/models"
+MODELS = Path(__file__).parents[3] / "../shared/models"
 NETWORKS = [
     ("mobilenetv2_fp16.onnx", "emb1280", 1280),
     ("mobilenetv2_fp16.onnx", "grid7", 4704),

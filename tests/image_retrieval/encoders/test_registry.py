@@ -1,9 +1,9 @@
 import pytest
-from tests.image_retrieval.tiny_onnx import tiny_network
 
 from candidates.errors import ModelMissing, SettingsError
 from candidates.settings import ImageSettings
 from image_retrieval.encoders import encoder_for
+from tests.image_retrieval.encoders.tiny_onnx import tiny_network
 
 
 def test_the_shipped_fingerprint_is_the_default():

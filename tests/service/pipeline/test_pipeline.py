@@ -14,13 +14,13 @@ from candidates.provenance import NO_VIA
 from fusion.merge.hop import expand
 from service.files.candidate_files import read_candidates
 from service.files.refusals import read_refusals
+from service.neighbours.vectors import neighbours_run
 from service.pipeline.order import STEPS
 from service.pipeline.run import run, run_into_store
 from service.runs.choices import Choices
 from service.runs.job import Job
 from service.runs.store import Store, run_root
 from service.steps.expand import expand as expand_step
-from service.neighbours.vectors import neighbours_run
 from tests.small_runs import small_settings
 
 
