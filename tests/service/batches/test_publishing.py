@@ -5,7 +5,7 @@ import json
 import pytest
 
 from candidates.errors import AccessRefused, RunFolderError, ServerUnreachable, VariantsError
-from service.batches.publishing import CONTENTS, Place
+from service.batches.publishing import CONTENTS, Place, open_uri
 from tests.service.batches.made_up_batches import build, settings_file, suggest, write_feed
 
 
@@ -123,6 +123,24 @@ def test_a_bucket_that_is_not_there_is_the_users_to_make(tmp_path):
 def test_a_scheme_that_nobody_knows_is_a_users_mistake():
     with pytest.raises(VariantsError, match="no place to publish to"):
         Place.at("nowhere://bucket/folder")
+
+
+def test_a_connection_that_only_a_scheduler_knows_is_a_users_mistake():
+    with pytest.raises(VariantsError, match="connection, which only a scheduler knows"):
+        Place.at("s3://warehouse@shop/folder")
+
+
+def test_an_opener_says_what_is_behind_a_uri(tmp_path):
+    opened = []
+
+    def opener(uri):
+        opened.append(uri)
+        return open_uri(str(tmp_path / "place"))
+
+    place = Place.at("warehouse@shop", opener)
+    assert place.upload(folder_with(tmp_path / "one", **{"a.txt": "one"}), "g1") == 1
+    assert (tmp_path / "place" / "generations" / "g1" / "a.txt").read_text() == "one"
+    assert opened == ["warehouse@shop"]
 
 
 @pytest.mark.usefixtures("s3")
