@@ -11,7 +11,7 @@ AIRFLOW_PORT ?= 18080
 help:
 	@echo "make demo     draw a catalogue, find its variants, print the recall curve"
 	@echo "make test     the whole test suite"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy and vulture"
 	@echo "make bench    speed, as ratios measured side by side in one run"
 	@echo "make known-figures  the known figures of the real feed, measured again"
 	@echo "make nightly-test  tonight's feed into a store, against a full run of it"
@@ -30,6 +30,7 @@ lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/vulture
 
 format: .venv/ready
 	$(BIN)/ruff check --fix

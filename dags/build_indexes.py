@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, INDEXES, alert, run_date, run_name, tell, where
+from apps.airflow.schedule import DEFAULTS, INDEXES, alert, open_place, run_date, run_name, tell, where
 
 DOCS = """
 ### Reads tonight's feed and makes it searchable
@@ -122,7 +122,7 @@ def build_indexes():
     def publish(batch):
         from service.batches import indexes
 
-        counts = indexes.publish(batch)
+        counts = indexes.publish(batch, open_place)
         tell(get_current_context(), INDEXES, batch)
         return counts
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import CANDIDATES, DEFAULTS, EVALUATED, alert, from_event, run_name, tell, where
+from apps.airflow.schedule import CANDIDATES, DEFAULTS, EVALUATED, alert, from_event, open_place, run_name, tell, where
 
 DOCS = """
 ### Measures candidates against known groups
@@ -58,7 +58,7 @@ def evaluate():
     def publish(batch):
         from service.batches import evaluation
 
-        counts = evaluation.publish(batch)
+        counts = evaluation.publish(batch, open_place)
         tell(get_current_context(), EVALUATED, batch)
         return counts
 

@@ -7,7 +7,18 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import CANDIDATES, DEFAULTS, INDEXES, alert, follows, from_event, run_name, tell, where
+from apps.airflow.schedule import (
+    CANDIDATES,
+    DEFAULTS,
+    INDEXES,
+    alert,
+    follows,
+    from_event,
+    open_place,
+    run_name,
+    tell,
+    where,
+)
 
 DOCS = """
 ### Finds, for every product, those that may be its variants
@@ -105,7 +116,7 @@ def generate_candidates():
     def publish(batch):
         from service.batches import suggestions
 
-        counts = suggestions.publish(batch)
+        counts = suggestions.publish(batch, open_place)
         tell(get_current_context(), CANDIDATES, batch)
         return counts
 

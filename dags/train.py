@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, MODELS, alert, run_name, tell, where
+from apps.airflow.schedule import DEFAULTS, MODELS, alert, open_place, run_name, tell, where
 
 DOCS = """
 ### Learns from known groups and from what people judged
@@ -53,7 +53,7 @@ def train():
 
         from service.batches import training
 
-        counts = training.publish(batch)
+        counts = training.publish(batch, open_place)
         if not counts["published"]:
             raise AirflowSkipException(f"{batch['generation']} does not beat {counts['against']}, which stays in force")
         tell(get_current_context(), MODELS, batch)

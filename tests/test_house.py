@@ -106,7 +106,6 @@ def test_no_package_holds_more_than_a_quarter_of_the_code():
     assert lines[largest] <= LARGEST_SHARE * sum(lines.values()), lines
 
 
-@pytest.mark.xfail(reason="the circle is cut in the next commits")
 def test_the_service_knows_no_scheduler_and_no_web_framework():
     for path in (ROOT / "service").rglob("*.py"):
         reached = {name.split(".")[0] for name in imports_of(path)} & NOT_IN_SERVICE

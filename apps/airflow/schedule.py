@@ -11,10 +11,14 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryRule
 from airflow.sdk.definitions.retry_policy import RetryAction
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 log = logging.getLogger("variants")
 
@@ -72,6 +76,18 @@ def where(**more: Param) -> dict[str, Param]:
         for name, (variable, about) in named.items()
     }
     return {**given, **more}
+
+
+def open_place(uri: str) -> tuple[AbstractFileSystem, str]:
+    """The file system and place of a URI, with a connection's secrets if it names one (`s3://connection@bucket`)."""
+    if "@" in urlsplit(uri).netloc:
+        from airflow.sdk import ObjectStoragePath
+
+        named = ObjectStoragePath(uri)
+        return named.fs, named.path
+    from service.batches.publishing import open_uri
+
+    return open_uri(uri)
 
 
 def run_name(context: Mapping[str, Any]) -> str:

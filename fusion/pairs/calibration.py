@@ -76,8 +76,9 @@ class Calibration:
 
 def probability(log_odds: Values) -> Values:
     """1 / (1 + exp(−log-odds)), without overflow."""
-    small = np.exp(-np.abs(log_odds))
-    return np.where(log_odds >= 0, 1.0, small) / (1 + small)
+    from scipy.special import expit
+
+    return np.asarray(expit(log_odds))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +143,9 @@ def _beta(log_odds: Values, right: NDArray[np.bool_]) -> Calibration:
 def _logistic(columns: Values, right: NDArray[np.bool_]) -> tuple[Values, float]:
     """Logistic regression, hardly held back; where there is but one kind of pair, its smoothed share."""
     if right.all() or not right.any():
-        share = (right.sum() + 0.5) / (len(right) + 1)
-        return np.zeros(columns.shape[1]), float(np.log(share / (1 - share)))
+        from scipy.special import logit
+
+        return np.zeros(columns.shape[1]), float(logit((right.sum() + 0.5) / (len(right) + 1)))
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=1e4, max_iter=1000).fit(columns, right)
@@ -151,6 +153,7 @@ def _logistic(columns: Values, right: NDArray[np.bool_]) -> tuple[Values, float]
 
 
 def _isotonic(log_odds: Values, right: NDArray[np.bool_]) -> Calibration:
+    from scipy.special import logit
     from sklearn.isotonic import isotonic_regression
 
     z = np.clip(log_odds, -_FARTHEST, _FARTHEST)
@@ -163,7 +166,7 @@ def _isotonic(log_odds: Values, right: NDArray[np.bool_]) -> Calibration:
     middles = np.bincount(steps, counts * places) / totals
     shares = (np.bincount(steps, hits) + 0.5) / (totals + 1)
     # Half a pair of either kind keeps heights finite; it can upset the order of two short steps.
-    heights = np.maximum.accumulate(np.log(shares / (1 - shares)))
+    heights = np.maximum.accumulate(logit(shares))
     return Calibration("isotonic", middles, heights)
 
 

@@ -79,8 +79,7 @@ class Patience:
 
     def seconds(self, attempt: int) -> float:
         """How long to wait after the attempt of that number."""
-        longest: float = min(self.longest, self.first * 2 ** (attempt - 1))
-        return longest * random.uniform(0.5, 1)
+        return min(self.longest, self.first * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1)
 
 
 def refusal(what: str, error: ApiError) -> VariantsError:

@@ -84,10 +84,6 @@ class Window:
         """The name of the slice in which a day lies."""
         return f"{self.alias}-{self.rolling.slice_of(day).label}"
 
-    def inlet_of(self, day: date) -> str:
-        """The alias through which that slice is written to."""
-        return inlet(self.index_of(day))
-
     def ensure(self, day: date) -> str:
         """Makes the slice of a day where it is not there yet; returns the alias to write through.
 

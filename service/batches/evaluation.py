@@ -16,6 +16,7 @@ from candidates.pairs import PairTable
 from candidates.qrels import VARIANT, Qrels
 from eval.curves import OperatingPoint, from_table, pareto
 from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
+from service.batches.publishing import Opener, open_uri
 from service.files.candidate_files import read_candidates
 from service.files.judgements import read_judgements
 from service.pipeline.order import between, run_steps
@@ -151,7 +152,7 @@ def _reached(points: list[OperatingPoint], cost: float) -> float | None:
     return max(affordable, default=None)
 
 
-def publish(batch: Batch) -> Counts:
+def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
     """Brings an evaluation into force: the next one is compared with it."""
-    bring_into_force(batch)
+    bring_into_force(batch, opener)
     return said(batch)

@@ -12,6 +12,7 @@ from intake.feeds.several import FeedSource
 from intake.picture_files import list_pictures
 from service.batches.audit import read_audit
 from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, opened, published
+from service.batches.publishing import Opener, open_uri
 from service.pipeline.estimate import estimate
 from service.pipeline.identity import building_name, generation_name
 from service.pipeline.order import between
@@ -127,12 +128,12 @@ def build_image_index(batch: Batch) -> Counts:
     return do(batch, "retrieve_images")
 
 
-def publish(batch: Batch) -> Counts:
+def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
     """Brings an audited generation into force; `VariantsError` where it did not pass its audit."""
     with in_work(batch, "publish") as job:
         if job:
             if not read_audit(job.folder.root)["passed"]:
                 raise VariantsError(f"{batch['generation']} did not pass its audit", "Audit it before it is published")
             write_manifest(job)
-    folder = bring_into_force(batch)
+    folder = bring_into_force(batch, opener)
     return {"generation": batch["generation"], "folder": str(folder), "products": len(Job.of(folder).catalogue)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from candidates.artifacts import atomic_folder, write_text
-from service.batches.publishing import Place, link
+from service.batches.publishing import Opener, Place, link, open_uri
 from service.pipeline.order import run_steps
 from service.runs.job import Job
 from service.runs.run_folder import Counts, locked
@@ -135,7 +135,7 @@ def linked_copy(source: Path, target: Path) -> None:
                 link(path, temporary / path.relative_to(source))
 
 
-def bring_into_force(batch: Batch) -> Path:
+def bring_into_force(batch: Batch, opener: Opener = open_uri) -> Path:
     """Publishes a batch's folder: uploaded first, renamed into its line, the pointers last; says where it lies.
 
     A run that did so before, whose task was cleared, moves no pointer: a later generation stays in force.
@@ -145,7 +145,7 @@ def bring_into_force(batch: Batch) -> Path:
     there = published(batch)
     if there and history.has(batch["run"], identifier):
         return there
-    place = Place.at(batch["publish"]).line(_FOLDERS[batch["line"]]) if batch["publish"] else None
+    place = Place.at(batch["publish"], opener).line(_FOLDERS[batch["line"]]) if batch["publish"] else None
     if place:
         place.upload(there or Path(batch["building"]), identifier)
     target = line.publish(Path(batch["building"]), identifier)

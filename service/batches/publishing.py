@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,19 @@ CONTENTS = "contents.json"
 
 _POINTER = "current"
 
+Opener = Callable[[str], "tuple[AbstractFileSystem, str]"]
+"""Gives the file system that answers for a URI, and the place within it."""
+
+
+def open_uri(uri: str) -> tuple[AbstractFileSystem, str]:
+    """What fsspec gives for a URI; `ValueError` if the URI names a connection, which only a scheduler can open."""
+    if "@" in urlsplit(uri).netloc:
+        raise ValueError("the name before @ is a connection, which only a scheduler knows")
+    from fsspec.core import url_to_fs
+
+    fs, root = url_to_fs(uri)
+    return fs, root
+
 
 @dataclass(frozen=True, eq=False)
 class Place:
@@ -44,26 +57,19 @@ class Place:
     root: str
 
     @classmethod
-    def at(cls, uri: str, **options: Any) -> Place:
+    def at(cls, uri: str, opener: Opener = open_uri) -> Place:
         """The place that a URI names.
 
         Args:
-            uri: A path, or a URI such as `s3://bucket/folder`. With the name of an Airflow connection before the
-                bucket (`s3://shop@bucket/folder`) the connection's secrets are used, within Airflow alone.
-            options: For the file system, such as `endpoint_url`.
+            uri: A path, or a URI such as `s3://bucket/folder`.
+            opener: Finds the file system; a scheduler gives one that knows its connections
+                (`s3://connection@bucket/folder`).
 
         Raises:
             VariantsError: No file system answers to the URI.
         """
         try:
-            if "@" in urlsplit(uri).netloc:
-                from airflow.sdk import ObjectStoragePath
-
-                named = ObjectStoragePath(uri)
-                return cls(uri, named.fs, named.path)
-            from fsspec.core import url_to_fs
-
-            fs, root = url_to_fs(uri, **options)
+            fs, root = opener(uri)
         except (ImportError, ValueError) as error:
             fix = "Name a path or a URI that fsspec knows, and install its package (s3fs for s3://)"
             raise VariantsError(f"{uri}: no place to publish to ({error})", fix) from error

@@ -11,6 +11,7 @@ from candidates.catalogue import Catalogue
 from candidates.suggestion import read_suggestions, write_suggestions_csv
 from service.batches.indexes import Shard, shards
 from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, linked_copy, opened, published
+from service.batches.publishing import Opener, open_uri
 from service.pipeline.changes import Changes
 from service.pipeline.order import between
 from service.runs.job import Job
@@ -120,13 +121,13 @@ def group(batch: Batch) -> Counts:
     return do(batch, "group")
 
 
-def publish(batch: Batch) -> Counts:
+def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
     """Writes what is to be reviewed, and brings the generation into force."""
     with in_work(batch, "publish") as job:
         if job:
             _write_review(job, Lines(Path(batch["store"])))
             write_manifest(job)
-    folder = bring_into_force(batch)
+    folder = bring_into_force(batch, opener)
     job = Job.of(folder)
     return {
         "generation": batch["generation"],

@@ -24,6 +24,7 @@ from candidates.qrels import Qrels
 from eval.bootstrap import difference
 from eval.metrics import judged, recall
 from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
+from service.batches.publishing import Opener, open_uri
 from service.files.candidate_files import read_candidates
 from service.pairs.learned_pairs import measure_precision
 from service.pairs.scored import candidate_pairs, scored
@@ -189,10 +190,10 @@ def _average_precision(job: Job, truth: Qrels) -> float | None:
     return float(measure_precision(job, made.table, made.values, truth).pairs.average_precision)
 
 
-def publish(batch: Batch) -> Counts:
+def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
     """Brings a model into force that beats the one that is; else says so and changes nothing."""
     folder = published(batch) or Path(batch["building"])
     verdict = json.loads((folder / VERDICT).read_text("utf-8"))
     if verdict["beats"]:
-        bring_into_force(batch)
+        bring_into_force(batch, opener)
     return {"published": verdict["beats"], "generation": batch["generation"], "against": verdict["against"]}

@@ -90,7 +90,7 @@ print(*(set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert "service" in loaded
+    assert "apps" in loaded
     assert not HEAVY & loaded
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from candidates.errors import AccessRefused, RunFolderError, ServerUnreachable, VariantsError
-from service.batches.publishing import CONTENTS, Place
+from service.batches.publishing import CONTENTS, Place, open_uri
 from tests.service.batches.made_up_batches import build, settings_file, suggest, write_feed
 
 
@@ -67,7 +67,8 @@ def test_what_is_published_is_never_changed(place, tmp_path):
     assert (tmp_path / "back" / "a.txt").read_text() == "one"
 
 
-def test_an_upload_that_broke_off_is_nowhere_and_is_done_anew(s3, tmp_path):
+@pytest.mark.usefixtures("s3")
+def test_an_upload_that_broke_off_is_nowhere_and_is_done_anew(tmp_path):
     place = Place.at(f"s3://shop/{tmp_path.name}")
     source = folder_with(tmp_path / "one", **{f"{name}.txt": name for name in "abcd"})
     whole, sent = place.fs.put_file, []
@@ -90,7 +91,8 @@ def test_an_upload_that_broke_off_is_nowhere_and_is_done_anew(s3, tmp_path):
     assert place.upload(source, "g1") == 4
 
 
-def test_the_pointer_is_written_behind_everything_else(s3, tmp_path):
+@pytest.mark.usefixtures("s3")
+def test_the_pointer_is_written_behind_everything_else(tmp_path):
     place, order = Place.at(f"s3://shop/{tmp_path.name}"), []
     put, pipe = place.fs.put_file, place.fs.pipe_file
     place.fs.put_file = lambda path, target, **options: (order.append(target), put(path, target, **options))
@@ -110,7 +112,8 @@ def test_a_file_that_was_changed_behind_our_back_is_noticed(place, tmp_path):
         place.fetch("g1", tmp_path / "back")
 
 
-def test_a_bucket_that_is_not_there_is_the_users_to_make(s3, tmp_path):
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_is_not_there_is_the_users_to_make(tmp_path):
     place = Place.at("s3://nobodys/folder")
     with pytest.raises(VariantsError) as caught:
         place.upload(folder_with(tmp_path / "one", **{"a.txt": "one"}), "g1")
@@ -122,7 +125,26 @@ def test_a_scheme_that_nobody_knows_is_a_users_mistake():
         Place.at("nowhere://bucket/folder")
 
 
-def test_a_chain_of_batches_is_published_to_s3(s3, tmp_path):
+def test_a_connection_that_only_a_scheduler_knows_is_a_users_mistake():
+    with pytest.raises(VariantsError, match="connection, which only a scheduler knows"):
+        Place.at("s3://warehouse@shop/folder")
+
+
+def test_an_opener_says_what_is_behind_a_uri(tmp_path):
+    opened = []
+
+    def opener(uri):
+        opened.append(uri)
+        return open_uri(str(tmp_path / "place"))
+
+    place = Place.at("warehouse@shop", opener)
+    assert place.upload(folder_with(tmp_path / "one", **{"a.txt": "one"}), "g1") == 1
+    assert (tmp_path / "place" / "generations" / "g1" / "a.txt").read_text() == "one"
+    assert opened == ["warehouse@shop"]
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_chain_of_batches_is_published_to_s3(tmp_path):
     publish = f"s3://shop/{tmp_path.name}"
     build(tmp_path / "store", write_feed(tmp_path / "feed.tsv", groups=4), settings_file(tmp_path), publish=publish)
     batch, counts = suggest(tmp_path / "store", publish=publish)

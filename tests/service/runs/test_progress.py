@@ -41,22 +41,25 @@ def lines(caplog):
     return [record.getMessage() for record in caplog.records]
 
 
-def test_chunks_pass_unchanged_and_only_as_they_are_wanted(clock):
+@pytest.mark.usefixtures("clock")
+def test_chunks_pass_unchanged_and_only_as_they_are_wanted():
     source = iter(range(5))
     tracked = track(source, "encoding")
     assert next(tracked) == 0
     assert list(source) == [1, 2, 3, 4]
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(("chunks", "total", "shown"), [(range(9), None, 9), (iter(range(9)), None, "?"), ("ab", 7, 7)])
-def test_the_total_is_counted_or_named_or_unknown(chunks, total, shown, clock, caplog, monkeypatch):
+def test_the_total_is_counted_or_named_or_unknown(chunks, total, shown, caplog, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
     with caplog.at_level(logging.INFO):
         list(track(chunks, "encoding", total))
     assert lines(caplog)[1] == f"encoding: 1 of {shown}"
 
 
-def test_a_line_is_logged_every_ten_seconds_and_no_more(clock, caplog):
+@pytest.mark.usefixtures("clock")
+def test_a_line_is_logged_every_ten_seconds_and_no_more(caplog):
     with caplog.at_level(logging.INFO):
         assert list(track(range(9), "encoding")) == list(range(9))
         with counted("fetching", 9) as advance:
