@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from candidates.provenance import Candidates
 from candidates.run import Part, Run
 from candidates.settings import FusedSettings, MergeSettings
-from fusion.merge.fused import reciprocal_rank, union, weighted
+from fusion.merge.fused import union, weighted
 from fusion.merge.fused_hop import hop_fused
 from fusion.merge.hop import expand, own_rows
 from fusion.merge.hubs import correct_hubs, nearness
@@ -64,14 +64,11 @@ def _union(lists: Lists, settings: MergeSettings) -> Candidates:
 
 
 def _rrf(lists: Lists, settings: MergeSettings) -> Candidates:
-    return reciprocal_rank(
-        lists.text,
-        lists.own_image,
-        k=settings.rrf_k,
-        text_weight=settings.text_weight,
-        image_weight=settings.image_weight,
-        threads=lists.threads,
-    )
+    rankings = [
+        Ranking(lists.text, "text", settings.text_weight),
+        Ranking(lists.own_image, "image", settings.image_weight),
+    ]
+    return fuse(rankings, k=settings.rrf_k, threads=lists.threads)
 
 
 def _weighted(lists: Lists, settings: MergeSettings) -> Candidates:
@@ -132,7 +129,7 @@ def fuse_lists(
         threads: Threads to use.
         every: Lists of every product, where `lists` are those of some.
     """
-    return fuse(lists.rankings(settings, every), k=settings.k, depth=depth, threads=threads)
+    return fuse(lists.rankings(settings, every), k=settings.k, name="fused", depth=depth, threads=threads)
 
 
 STRATEGIES: dict[str, Callable[[Lists, MergeSettings], Candidates]] = {

@@ -25,8 +25,9 @@ from eval.curves import (
 from eval.metrics import METRICS, by_group, judged, pairs_completeness, recall, reduction_ratio
 from eval.plots import curves_png
 from eval.slices import Slice, by_group_size, slices, within_and_across
-from fusion.merge.fused import reciprocal_rank, weighted
+from fusion.merge.fused import weighted
 from fusion.merge.hop import pool
+from fusion.merge.reciprocal import Ranking, fuse
 from service.files.candidate_files import read_candidates
 from service.learning.held_out import HeldOut, curve_depth
 from service.learning.missed import estimate_missed
@@ -147,8 +148,9 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     settings, merge = job.settings.evaluation, job.merge
     depths, found = settings.text_depths, deep.held_out
     weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
+    rankings = [Ranking(deep.text, "text", merge.text_weight), Ranking(deep.image, "image", merge.image_weight)]
     merged: dict[str, Candidates] = {
-        "rrf": reciprocal_rank(deep.text, deep.image, k=merge.rrf_k, threads=job.threads, **weights),
+        "rrf": fuse(rankings, k=merge.rrf_k, threads=job.threads),
         "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
     }
     merged |= {"fused": deep.fused} if deep.fused is not None else {}
