@@ -48,7 +48,7 @@ from candidates.qrels import VARIANT, Qrels, Source
 from candidates.run import Run, stacked
 from candidates.settings import FusedSettings, MergeSettings
 from eval.bootstrap import difference, interval
-from eval.curves import Measured, sweep_list
+from eval.curves import QuerySet, sweep_list
 from eval.metrics import group_numbers, product_rows
 from fusion.merge.strategies import STRATEGIES, Lists
 
@@ -347,7 +347,7 @@ def every_trial(given: Sequence[Given], qrels: Qrels, budgets: Sequence[int]) ->
 
 
 def _tried(
-    entries: Sequence[Entry], budgets: Sequence[int], some: _Parts, judges: Sequence[Measured]
+    entries: Sequence[Entry], budgets: Sequence[int], some: _Parts, judges: Sequence[QuerySet]
 ) -> dict[int, list[Trial]]:
     trials: dict[int, list[Trial]] = {budget: [] for budget in budgets}
     for entry in entries:
@@ -356,7 +356,7 @@ def _tried(
     return trials
 
 
-def _judges(given: Given, qrels: Qrels, rows: NDArray[np.int32]) -> tuple[tuple[Measured, ...], str]:
+def _judges(given: Given, qrels: Qrels, rows: NDArray[np.int32]) -> tuple[tuple[QuerySet, ...], str]:
     """Who chooses (the first) and who judges (the last), and what the choice is called."""
     truth = _measured(rows, qrels)
     if len(np.unique(group_numbers(truth.groups))) >= FEWEST_GROUPS:
@@ -365,9 +365,9 @@ def _judges(given: Given, qrels: Qrels, rows: NDArray[np.int32]) -> tuple[tuple[
     return (proxy, truth), "proxy" if len(proxy.rows) >= FEWEST_GROUPS else "default"
 
 
-def _measured(rows: NDArray[np.int32], qrels: Qrels) -> Measured:
+def _measured(rows: NDArray[np.int32], qrels: Qrels) -> QuerySet:
     known = np.diff(qrels.variants(rows)[0])
-    return Measured(rows[known > 0], qrels)
+    return QuerySet(rows[known > 0], qrels)
 
 
 def crossed_links(text: Run, image: Run, first: int = _FIRST) -> Qrels:
@@ -410,7 +410,7 @@ def cut_for(lengths: NDArray[np.integer], budget: float) -> int:
     return int(np.argmin(np.abs(means - budget))) + 1
 
 
-def _trials(entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequence[Measured]) -> list[tuple[Trial, int]]:
+def _trials(entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequence[QuerySet]) -> list[tuple[Trial, int]]:
     """One entry at every budget; lists are made once for all the budgets that they serve."""
     made: tuple[int, Run] | None = None
     tried = []
@@ -422,7 +422,7 @@ def _trials(entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequenc
     return tried
 
 
-def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[Measured]) -> Trial:
+def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[QuerySet]) -> Trial:
     cut = cut_for(run.counts, budget)
     run = run.top(cut)
     n = depth if entry.walks or entry.deeper > 1 else cut
@@ -431,7 +431,7 @@ def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[Mea
     return Trial(entry.strategy, settings, cost, tuple(_recall(run, judge, cut) for judge in judges))
 
 
-def _recall(run: Run, judge: Measured, cut: int) -> Values:
+def _recall(run: Run, judge: QuerySet, cut: int) -> Values:
     """Recall of each query of the judge."""
     if not len(judge.rows):
         return np.zeros(0)
@@ -491,7 +491,7 @@ class _Picks:
     by_query: NDArray[np.int64]
 
 
-def _picks(tried: Sequence[Trial], judges: Sequence[Measured], fold: NDArray[np.int64], basis: str) -> _Picks:
+def _picks(tried: Sequence[Trial], judges: Sequence[QuerySet], fold: NDArray[np.int64], basis: str) -> _Picks:
     """Chooses on the queries of all other folds what each fold is judged by, and on all queries what is named."""
     names = [trial.strategy for trial in tried]
     if basis == "default":
@@ -534,7 +534,7 @@ def _standard_errors(values: Values, numbered: NDArray[np.int64]) -> Values:
     return np.asarray(np.sqrt(scale * (residuals**2).sum(axis=0)) / len(values))
 
 
-def _offer(budget: int, tried: Sequence[Trial], picks: _Picks, truth: Measured, options: dict[str, int]) -> Offer:
+def _offer(budget: int, tried: Sequence[Trial], picks: _Picks, truth: QuerySet, options: dict[str, int]) -> Offer:
     chosen = tried[picks.chosen]
     runner_up = tried[picks.runner_up].strategy if picks.runner_up >= 0 else ""
     recall: _Span = (None, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,21 +13,21 @@ from candidates.provenance import Candidates
 from candidates.run import Run, stacked
 from eval.bootstrap import Interval, difference, interval
 from eval.curves import (
-    Measured,
     OperatingPoint,
+    QuerySet,
     Sweep,
     find,
     points,
-    sweep_hop,
     sweep_list,
     sweep_union,
+    sweep_walk,
     to_table,
 )
 from eval.metrics import METRICS, by_group, judged, pairs_completeness, recall, reduction_ratio
 from eval.plots import curves_png
 from eval.slices import Slice, by_group_size, slices, within_and_across
 from fusion.merge.fused import weighted
-from fusion.merge.hop import pool
+from fusion.merge.hop import Walk, pool, walks
 from fusion.merge.reciprocal import Ranking, fuse
 from service.files.candidate_files import read_candidates
 from service.learning.held_out import HeldOut, curve_depth
@@ -69,7 +70,7 @@ class Deep:
         fused: Fused lists, asked again; None where nothing is fused.
     """
 
-    queries: Measured
+    queries: QuerySet
     text: Run
     image: Run
     pooled: Candidates
@@ -117,7 +118,7 @@ def deep_lists(job: Job) -> Deep:
     text, image = found.text.top(depth), found.image.top(depth)
     fused = found.fused_hop()
     pooled = pool(text, image, threads=job.threads)
-    return Deep(Measured(found.rows, job.qrels), text, image, pooled, found, fused.top(depth) if fused else None)
+    return Deep(QuerySet(found.rows, job.qrels), text, image, pooled, found, fused.top(depth) if fused else None)
 
 
 def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
@@ -146,7 +147,7 @@ def _missed(job: Job, deep: Deep) -> dict[str, Any]:
 def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     """Every strategy over its grid, with intervals."""
     settings, merge = job.settings.evaluation, job.merge
-    depths, found = settings.text_depths, deep.held_out
+    depths = settings.text_depths
     weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
     rankings = [Ranking(deep.text, "text", merge.text_weight), Ranking(deep.image, "image", merge.image_weight)]
     merged: dict[str, Candidates] = {
@@ -154,7 +155,6 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
         "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
     }
     merged |= {"fused": deep.fused} if deep.fused is not None else {}
-    every = [view.every_image.matrix(max(settings.hops, default=0))[0] for view in found.views]
     halves = [(max(1, depth // 2), max(1, depth // 2)) for depth in depths]
     unions = sorted({*halves, *((depth, depth) for depth in depths), (PAPER_TEXT, PAPER_IMAGE)})
     sweeps: list[Sweep] = [
@@ -162,7 +162,7 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
         sweep_list("image", deep.image, deep.queries, depths, "k"),
         sweep_union(deep.pooled, deep.queries, unions),
         *(sweep_list(name, run, deep.queries, depths, "budget") for name, run in merged.items()),
-        *(sweep_hop(deep.text, every, deep.queries, depths, k, found.view_of) for k in settings.hops),
+        *(sweep_walk("hop", deep.text, _walks(job, deep, k), deep.queries, depths, k) for k in settings.hops),
     ]
     return points(
         sweeps,
@@ -171,6 +171,13 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
         resamples=settings.bootstrap,
         seed=job.settings.run.seed,
     )
+
+
+def _walks(job: Job, deep: Deep, k: int) -> Iterator[Walk]:
+    """The hop of all queries at the greatest N, view by view."""
+    n = curve_depth(job)
+    for view in deep.held_out.views:
+        yield from walks(view.text.top(n), view.every_image, n, k)
 
 
 def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
@@ -200,7 +207,7 @@ def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -
     return [chosen | {"chosen": True, "values": chosen["values"] | both}, *lists]
 
 
-def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
+def _row(name: str, run: Run, queries: QuerySet) -> dict[str, Any]:
     lists = judged(run, queries.qrels)
     return {
         "strategy": name,
@@ -211,7 +218,7 @@ def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
     }
 
 
-def _of_candidates(job: Job, everything: Candidates, own: Candidates, queries: Measured) -> dict[str, Any]:
+def _of_candidates(job: Job, everything: Candidates, own: Candidates, queries: QuerySet) -> dict[str, Any]:
     lists = judged(own, job.qrels)
     values = recall(lists, len(job.catalogue))
     reached: Interval = interval(values, queries.groups, resamples=job.settings.evaluation.bootstrap)
