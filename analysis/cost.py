@@ -16,8 +16,8 @@ from candidates.qrels import Qrels
 from eval.bootstrap import Interval, difference
 from eval.curves import OperatingPoint, from_table
 from eval.metrics import judged, recall
-from service.learning.held_out import View
-from service.learning.planner import Given, Offer, Plan, plan, standard_entries
+from fusion.merge.lists import FoldedLists
+from service.learning.planner import Offer, Plan, plan, standard_entries
 from service.runs.job import Job
 from service.steps.evaluate import deep_lists, operating_points
 
@@ -171,29 +171,16 @@ def at_equal_cost(job: Job, published: Job, budgets: Sequence[int]) -> list[AtBu
 
 def _at_budgets(job: Job, budgets: Sequence[int], only: str = "") -> list[AtBudget]:
     found = job.held_out
-    given = [_given(view) for view in found.views]
-    looked = int(given[0].every_image.counts.max(initial=0))
+    lists = FoldedLists(tuple(view.lists for view in found.views))
+    looked = int(lists.folds[0].products.image.counts.max(initial=0))
     entries = standard_entries(looked, found.fused is not None)
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
     made = []
     for name in dict.fromkeys(entry.strategy for entry in entries if only in ("", entry.strategy)):
         own = [entry for entry in entries if entry.strategy == name]
-        planned = plan(given, required_groups(job), own, budgets=budgets, **options)
+        planned = plan(lists, required_groups(job), own, budgets=budgets, **options)
         made += [_at_budget(one) for one in planned.offers]
     return made
-
-
-def _given(view: View) -> Given:
-    return Given(
-        view.text,
-        view.image,
-        view.every_text,
-        view.every_image,
-        view.threads,
-        view.fused,
-        view.every_fused,
-        view.hop,
-    )
 
 
 def _at_budget(offer: Offer) -> AtBudget:

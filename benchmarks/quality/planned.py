@@ -21,9 +21,9 @@ from candidates.qrels import Qrels
 from candidates.settings import MergeSettings, Settings
 from demo_catalogue.catalogue import draw_catalogue
 from eval.metrics import judged, recall
+from fusion.merge.lists import FoldedLists
 from service.learning.held_out import HeldOut, View
-from service.learning.planner import BUDGETS, Given, every_trial, plan
-from service.learning.planning import given_of
+from service.learning.planner import BUDGETS, every_trial, plan
 from service.pipeline.run import encode
 from service.runs.job import Job
 
@@ -57,8 +57,8 @@ def measure(job: Job, splits: int = 5, budgets: Sequence[int] = BUDGETS) -> list
     made = []
     for split in range(splits):
         left, right = _halves(job.qrels, job.settings.run.seed + split)
-        chosen = plan(_givens(job, left), left, budgets=budgets, resamples=10)
-        trials = every_trial(_givens(job, right), right, budgets)
+        chosen = plan(_lists(job, left), left, budgets=budgets, resamples=10)
+        trials = every_trial(_lists(job, right), right, budgets)
         for budget in budgets:
             offer = chosen.offer(budget)
             values, cost = _followed(job.held_out, offer.merge(job.settings.merge), right)
@@ -84,8 +84,8 @@ def _views(found: HeldOut, qrels: Qrels) -> list[View]:
     return [view.of(np.flatnonzero(np.isin(view.rows, queries))) for view in found.views]
 
 
-def _givens(job: Job, qrels: Qrels) -> list[Given]:
-    return [given_of(view, job.threads) for view in _views(job.held_out, qrels) if len(view.rows)]
+def _lists(job: Job, qrels: Qrels) -> FoldedLists:
+    return FoldedLists(tuple(view.lists for view in _views(job.held_out, qrels) if len(view.rows)))
 
 
 def _followed(found: HeldOut, settings: MergeSettings, qrels: Qrels) -> tuple[NDArray[np.float64], float]:

@@ -21,8 +21,9 @@ from candidates.run import Run, stacked
 from candidates.settings import FusedSettings, MergeSettings
 from candidates.vectors import Vectors
 from fusion.merge.hubs import depth_for
+from fusion.merge.lists import QueryLists
 from fusion.merge.reciprocal import Ranking
-from fusion.merge.strategies import Lists, Three, budget, cap, fuse_lists, merge
+from fusion.merge.strategies import budget, merge
 from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import split_groups, with_guesses
 from service.learning.planner import BUDGETS
@@ -96,26 +97,21 @@ class View:
     hop: FusedSettings
     threads: int
 
+    @property
+    def lists(self) -> QueryLists:
+        """The same lists as strategies take them."""
+        every = QueryLists(self.every_text, self.every_image, self.every_lexical, self.every_fused, None, self.hop)
+        every = replace(every, threads=self.threads)
+        return QueryLists(self.text, self.image, self.lexical, self.fused, every, self.hop, self.threads)
+
     def rankings(self) -> list[Ranking]:
-        """The queries' three lists with their weights, hubs stepped back; none where nothing is fused."""
-        if self.lexical is None or self.every_lexical is None:
-            return []
-        every = Three(self.every_text, self.every_lexical, self.every_image)
-        return Three(self.text, self.lexical, self.image).rankings(self.hop, every)
+        """The queries' three lists with their weights, hubs corrected; none where nothing is fused."""
+        return self.lists.rankings()
 
     def weighed(self, hop: FusedSettings) -> View:
         """The same with lists fused in another way."""
-        if self.lexical is None or self.every_lexical is None or (hop == self.hop and self.fused is not None):
-            return self
-        every = Three(self.every_text, self.every_lexical, self.every_image)
-        own = Three(self.text, self.lexical, self.image)
-        deep = int(max(1, self.text.counts.max(initial=1), self.image.counts.max(initial=1)))
-        return replace(
-            self,
-            hop=hop,
-            every_fused=fuse_lists(every, hop, max(hop.seed_depth, hop.own), self.threads),
-            fused=fuse_lists(own, hop, deep, self.threads, every),
-        )
+        lists = self.lists.fused_with(hop)
+        return replace(self, hop=lists.fusing, fused=lists.fused, every_fused=lists.products.fused)
 
     def of(self, places: NDArray[np.integer]) -> View:
         """The same for some of the queries, by their place among them."""
@@ -131,20 +127,11 @@ class View:
             settings: A strategy and its depths.
             groups: int32 (n,): known groups whose members eat no budget, or None.
         """
-        text, every_image = self.text, self.every_image
-        if settings.hub_cap:
-            every_text, every_image, _ = cap(self.every_text, every_image, settings)
-            text = every_text.take(self.rows)
-        image = every_image if settings.strategy == "hop" or settings.hub_cap else self.image
-        return merge(self._lists(text, image, groups), settings)
+        return merge(self.lists.capped(settings.hub_cap)[0], settings, groups)
 
     def fused_hop(self) -> Candidates:
         """The fused lists of the queries, asked again."""
-        deep = MergeSettings(strategy="fused", n=int(max(1, self.text.counts.max(initial=1))))
-        return merge(self._lists(self.text, self.image, None), deep)
-
-    def _lists(self, text: Run, image: Run, groups: NDArray[np.int32] | None) -> Lists:
-        return Lists(text, image, groups, self.threads, self.every_fused, self.hop, self.fused)
+        return self.lists.hopped().top(max(1, int(self.text.counts.max(initial=0))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +243,7 @@ class Everyone:
         lexical: The look-up by letters.
     """
 
-    lists: Three
+    lists: QueryLists
     fused: Candidates
     text: ByText
     image: ImageLookup
@@ -264,8 +251,8 @@ class Everyone:
 
     def candidates(self, settings: MergeSettings, hop: FusedSettings, threads: int) -> Candidates:
         """What the settings make of these lists."""
-        text, image, _ = cap(self.lists.text, self.lists.image, settings)
-        return merge(Lists(text, image, None, threads, self.fused, hop), settings)
+        lists = replace(self.lists, fused=self.fused, fusing=hop, threads=threads)
+        return merge(lists.capped(settings.hub_cap)[0], settings)
 
 
 def everyone(job: Job, lookups: Lookups, depth: int) -> Everyone:
@@ -279,9 +266,9 @@ def everyone(job: Job, lookups: Lookups, depth: int) -> Everyone:
     rows, deep = job.catalogue.axis.rows, max(1, min(depth_for(depth), len(job.catalogue) - 1))
     lexical = lookups.lexical or lexical_lookup(job)
     by_letters = lookups.every_lexical or lexical.neighbours(rows, deep)
-    lists = Three(lookups.text.neighbours(rows, deep), by_letters, lookups.image.neighbours(rows, deep))
-    fused = fuse_lists(lists, job.fused, depth, job.threads)
-    return Everyone(lists, fused, lookups.text, lookups.image, lexical)
+    by_text, by_image = lookups.text.neighbours(rows, deep), lookups.image.neighbours(rows, deep)
+    lists = QueryLists(by_text, by_image, by_letters, fusing=job.fused, threads=job.threads)
+    return Everyone(lists, lists.fuse(depth), lookups.text, lookups.image, lexical)
 
 
 @dataclass(frozen=True, eq=False)

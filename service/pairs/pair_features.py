@@ -51,11 +51,12 @@ class Base:
 
     def context(self, found: Everyone, before: PairContext | None = None) -> PairContext:
         """What features are computed from; what depends on the catalogue alone is taken over from `before`."""
-        hub = self.job.fused.hub_weight
+        hub, lexical = self.job.fused.hub_weight, found.lists.lexical
+        assert lexical is not None
         spaces = {
             "text": Space.of(found.text.weights, found.lists.text, hub_weight=hub),
             "image": Space.of(found.image.vectors.values, found.lists.image, found.image.owners, hub_weight=hub),
-            "lexical": Space.of(found.lexical.weights, found.lists.lexical, hub_weight=hub),
+            "lexical": Space.of(found.lexical.weights, lexical, hub_weight=hub),
         }
         if before is not None:
             return before.with_lists(spaces, found.fused)
