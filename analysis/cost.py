@@ -12,13 +12,16 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from candidates.errors import VariantsError
+from candidates.provenance import Candidates
 from candidates.qrels import Qrels
+from candidates.settings import MergeSettings
 from eval.bootstrap import Interval, difference
 from eval.curves import OperatingPoint, from_table
 from eval.metrics import judged, recall
+from fusion.merge.lists import FoldedLists
 from service.learning.curve import deep_lists, operating_points
-from service.learning.held_out import View, held_out
-from service.learning.planner import Given, Offer, Plan, plan, standard_entries
+from service.learning.held_out import candidates_of, held_out
+from service.learning.planner import Offer, Plan, plan, standard_entries
 from service.runs.choices import Choices
 from service.runs.job import Job
 
@@ -171,30 +174,16 @@ def at_equal_cost(job: Job, published: Job, budgets: Sequence[int]) -> list[AtBu
 
 
 def _at_budgets(job: Job, budgets: Sequence[int], only: str = "") -> list[AtBudget]:
-    found = held_out(job)
-    given = [_given(view) for view in found.views]
-    looked = int(given[0].every_image.counts.max(initial=0))
-    entries = standard_entries(looked, found.fused is not None)
+    lists = held_out(job).queries
+    looked = int(lists.folds[0].products.image.counts.max(initial=0))
+    entries = standard_entries(looked, lists.fused)
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
     made = []
     for name in dict.fromkeys(entry.strategy for entry in entries if only in ("", entry.strategy)):
         own = [entry for entry in entries if entry.strategy == name]
-        planned = plan(given, required_groups(job), own, budgets=budgets, **options)
+        planned = plan(lists, required_groups(job), own, budgets=budgets, **options)
         made += [_at_budget(one) for one in planned.offers]
     return made
-
-
-def _given(view: View) -> Given:
-    return Given(
-        view.text,
-        view.image,
-        view.every_text,
-        view.every_image,
-        view.threads,
-        view.fused,
-        view.every_fused,
-        view.hop,
-    )
 
 
 def _at_budget(offer: Offer) -> AtBudget:
@@ -208,9 +197,10 @@ def _at_budget(offer: Offer) -> AtBudget:
 
 def bought(job: Job, made: Plan, budgets: Sequence[int] = STEPS) -> list[Step]:
     """What each further budget buys, following the plan, measured on the same products."""
-    found, qrels = held_out(job), required_groups(job)
+    found, qrels = held_out(job).queries, required_groups(job)
     planned = [one for one in made.offers if one.budget in budgets]
-    lists = [judged(found.candidates(one.merge(job.settings.merge)), qrels) for one in planned]
+    candidates = [_candidates(found, offer.merge(job.settings.merge)) for offer in planned]
+    lists = [judged(run, qrels) for run in candidates]
     reached = [recall(one, len(qrels.items)) for one in lists]
     groups = qrels.groups[found.rows]
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
@@ -218,3 +208,7 @@ def bought(job: Job, made: Plan, budgets: Sequence[int] = STEPS) -> list[Step]:
         Step(less.budget, more.budget, float(one.mean()), float(two.mean()), difference(two, one, groups, **options))
         for (less, one), (more, two) in pairwise(zip(planned, reached, strict=True))
     ]
+
+
+def _candidates(lists: FoldedLists, settings: MergeSettings) -> Candidates:
+    return lists.each(lambda fold: candidates_of(fold, settings))

@@ -1,11 +1,11 @@
-"""What each further candidate buys: recall against candidates per product, for every strategy.
+"""Recall against candidates per product, for every strategy at every setting of a grid.
 
-The retrievers are asked once, deep; every point of every curve is counted from those lists.
+The retrievers are queried once, deep; every point of every curve is counted from those lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from candidates.errors import AxisMismatch
 from candidates.provenance import CandidatePart, Candidates
 from candidates.qrels import VARIANT, Qrels
-from candidates.run import Run
+from candidates.run import Part, Run
 from candidates.schema import require
 from eval.bootstrap import intervals
 from eval.metrics import by_group, judged, product_rows
@@ -25,20 +25,20 @@ Grid = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One strategy at one setting: what it costs and what it finds.
+    """One strategy at one setting: its candidates per product and its recall.
 
     Attributes:
         strategy: Its name.
         n: Text neighbours, where the strategy has that setting.
         k: Image neighbours: of each seed for the hop, of the query for the others.
-        budget: Where its list was cut.
+        budget: Maximum length of its lists, where they are cut.
         candidates_per_product: Mean size of the candidate set.
-        share: That, as a share of the catalogue.
-        recall: Mean over queries of known variants found over known variants.
-        low: 2.5 % point of its interval, groups resampled.
-        high: 97.5 % point.
-        recall_by_group: Mean over groups instead of queries.
-        queries: How many queries were measured.
+        share: The same as a share of the catalogue.
+        recall: Known variants found over known variants, the mean over queries.
+        low: 2.5% point of its bootstrap interval, groups resampled.
+        high: 97.5% point.
+        recall_by_group: The mean over groups instead of queries.
+        queries: Number of queries.
     """
 
     strategy: str
@@ -81,12 +81,12 @@ class Sweep:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """The queries of a measurement.
+class QuerySet:
+    """The queries that recall is measured on, with the truth about them.
 
     Attributes:
         rows: int32 (q,): products with at least one known variant.
-        qrels: What is known.
+        qrels: The known variants.
     """
 
     rows: NDArray[np.int32]
@@ -94,7 +94,7 @@ class Measured:
 
     @property
     def known(self) -> NDArray[np.int64]:
-        """How many variants of each query are known, int64 (q,)."""
+        """Number of known variants of each query, int64 (q,)."""
         return np.diff(self.qrels.variants(self.rows)[0])
 
     @property
@@ -104,17 +104,18 @@ class Measured:
 
     def require(self, run: Run) -> None:
         """Raises `AxisMismatch` unless the queries of `run` are these, in this order, over the same products."""
-        self.qrels.items.require(run.items, f"the run {run.name!r} and what is known")
+        self.qrels.items.require(run.items, f"the run {run.name!r} and the known variants")
         if not np.array_equal(product_rows(run), self.rows):
             raise AxisMismatch(
-                f"the run {run.name!r}: its queries are not those that are measured", "Take them from it first"
+                f"the run {run.name!r}: its queries are not those that are measured",
+                "Take the lists of the measured queries from it first",
             )
 
 
-def sweep_list(strategy: str, run: Run, queries: Measured, depths: Sequence[int], parameter: str) -> Sweep:
-    """One ranked list, cut at each depth; `parameter` says which setting the depth is (`n`, `k`, `budget`).
+def sweep_list(strategy: str, run: Run, queries: QuerySet, depths: Sequence[int], parameter: str) -> Sweep:
+    """One ranked list, cut at each depth; `parameter` names the setting that the depth is (`n`, `k`, `budget`).
 
-    A depth that no list reaches becomes that of the longest: behind it the curve would only repeat itself.
+    Depths beyond the longest list are cut to its length: the curve would only repeat its last point.
     """
     queries.require(run)
     lists = judged(run, queries.qrels)
@@ -125,11 +126,11 @@ def sweep_list(strategy: str, run: Run, queries: Measured, depths: Sequence[int]
     return Sweep(strategy, tuple(Setting(**{parameter: int(depth)}) for depth in grid), counts, hits)
 
 
-def sweep_union(pooled: Candidates, queries: Measured, depths: Sequence[tuple[int, int]]) -> Sweep:
+def sweep_union(pooled: Candidates, queries: QuerySet, depths: Sequence[tuple[int, int]]) -> Sweep:
     """The first N of the text list with the first M of the image list, for each pair (N, M).
 
     Args:
-        pooled: Both lists of every query, with the rank in either.
+        pooled: Both lists of every query, with the rank in each.
         queries: The queries, in the run's order.
         depths: Pairs (N, M), cut to the longest lists.
     """
@@ -151,74 +152,100 @@ def sweep_union(pooled: Candidates, queries: Measured, depths: Sequence[tuple[in
     return Sweep("union", tuple(Setting(n=n, k=m) for n, m in pairs), counts, hits)
 
 
-def sweep_hop(
-    text: Run,
-    image_lists: NDArray[np.int32] | Sequence[NDArray[np.int32]],
-    queries: Measured,
+def sweep_walk(
+    strategy: str,
+    seeds: Run,
+    walks: Iterable[tuple[Part, NDArray[np.int32]]],
+    queries: QuerySet,
     depths: Sequence[int],
     k: int,
-    view_of: NDArray[np.integer] | None = None,
 ) -> Sweep:
-    """The paper's suggestion of suggestions at one K, for every N at once.
+    """Candidates that enter step by step, counted after each step of a grid: settings N with one K.
+
+    Only counts are kept, so memory is bounded by the largest block.
 
     Args:
-        text: Text lists of the queries, as deep as the greatest N.
-        image_lists: int32 (n, ≥ k): image neighbours of every product, −1 behind a short list; several such where
-            queries are looked up in spaces of their own.
-        queries: The queries, in the run's order.
-        depths: The values of N, cut to the longest text list.
-        k: Image neighbours of the query and of each text neighbour; 0 is text alone.
-        view_of: int (q,): by which of the image lists each query is measured; None where there is but one.
+        strategy: Its name.
+        seeds: The lists whose s-th entry is step s; depths are cut to the longest of them.
+        walks: Blocks of consecutive queries, in the order of `queries`: candidates, and int32 (m,) the step at which
+            each of them entered, from 0 and never falling along a list.
+        queries: The queries, in the order of the runs.
+        depths: The steps N after which candidates are counted.
+        k: The strategy's K, as the settings show it.
+
+    Raises:
+        AxisMismatch: The queries of `seeds` are not those measured.
     """
-    queries.require(text)
-    grid = _reached(depths, text.counts)
-    counts, hits = (np.zeros((len(text), len(grid)), np.int32) for _ in range(2))
-    every = [image_lists] if isinstance(image_lists, np.ndarray) else list(image_lists)
-    views = np.zeros(len(text), np.int64) if view_of is None else view_of
-    for number, lists in enumerate(every):
-        mine = np.flatnonzero(views == number)
-        counts[mine], hits[mine] = _walked(text.take(mine), lists, queries.rows[mine], queries.qrels, grid, k)
-    return Sweep("hop", tuple(Setting(n=int(n), k=k) for n in grid), counts, hits)
+    queries.require(seeds)
+    grid = _reached(depths, seeds.counts)
+    offsets, variants = queries.qrels.variants(queries.rows)
+    counts, hits = (np.zeros((len(seeds), len(grid)), np.int32) for _ in range(2))
+    wanted = np.zeros(len(seeds.items), bool)
+    start = 0
+    for part, steps in walks:
+        stop = start + len(part.counts)
+        known = offsets[start : stop + 1] - offsets[start], variants[offsets[start] : offsets[stop]]
+        counts[start:stop], hits[start:stop] = _prefixes(part, steps, known, wanted, grid)
+        start = stop
+    assert start == len(seeds), f"walks of {start} of {len(seeds)} queries"
+    return Sweep(strategy, tuple(Setting(n=int(n), k=k) for n in grid), counts, hits)
 
 
-def _walked(
-    text: Run, image_lists: NDArray[np.int32], rows: NDArray[np.int32], qrels: Qrels, grid: NDArray[np.int64], k: int
-) -> tuple[Grid, Grid]:
-    from eval.kernels import walk_hops
+def _prefixes(
+    part: Part,
+    steps: NDArray[np.int32],
+    known: tuple[NDArray[np.int64], NDArray[np.int32]],
+    wanted: NDArray[np.bool_],
+    grid: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], Grid]:
+    """For each query of a block and each step of the grid the candidates up to it, and the known variants among them.
 
-    assert k <= image_lists.shape[1], f"image lists of {image_lists.shape[1]} can't give {k} neighbours"
-    part = text.whole()
-    counts, hits = (np.zeros((len(text), len(grid)), np.int32) for _ in range(2))
-    offsets, variants = qrels.variants(rows)
-    walk_hops(
-        rows, part.offsets, part.rows, np.ascontiguousarray(image_lists[:, :k]), offsets, variants, grid, counts, hits
-    )
-    return counts, hits
+    Args:
+        part: The candidates.
+        steps: int32 (m,): the step of each.
+        known: Offsets and rows of each query's known variants.
+        wanted: bool (n,): scratch, all False before and after.
+        grid: int64 (g,): the steps after which candidates are counted.
+    """
+    offsets, items = part.offsets - part.offsets[0], len(wanted)
+    # Steps never fall along a list, so query and step together are sorted, and a prefix ends where its key would go.
+    width = int(max(steps.max(initial=0), grid.max(initial=0))) + 1
+    firsts = np.arange(len(part.counts), dtype=np.int64) * width
+    ends = np.searchsorted(np.repeat(firsts, part.counts) + steps, firsts[:, None] + grid, "right")
+    # Few candidates are a variant of any query of the block; only these are compared with their own query's variants.
+    wanted[known[1]] = True
+    possible = np.flatnonzero(wanted[part.rows])
+    wanted[known[1]] = False
+    owners = np.searchsorted(offsets, possible, "right") - 1
+    pairs = np.repeat(np.arange(len(part.counts)), np.diff(known[0])) * items + known[1]
+    relevant = np.isin(owners * items + part.rows[possible], pairs)
+    columns = np.searchsorted(grid, steps[possible[relevant]])
+    return ends - offsets[:-1, None], _cumulated(owners[relevant], columns, ends.shape)
 
 
 def _reached(depths: Sequence[int], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The depths, ascending, cut to the longest list; none where all lists are empty."""
+    """The depths, ascending, cut to the longest list; none if all lists are empty."""
     cut = np.unique(np.minimum(np.array(depths, np.int64), lengths.max(initial=0)))
     return cut[cut > 0]
 
 
 def _cumulated(owners: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, ...]) -> Grid:
-    """For each query and column how many of its entries belong to that column or one before it."""
+    """For each query and column the number of its entries in that column or an earlier one."""
     queries, width = shape
     flat = np.bincount(owners * np.int64(width + 1) + columns, minlength=queries * (width + 1))
     return flat.reshape(queries, width + 1)[:, :width].cumsum(axis=1).astype(np.int32)
 
 
 def points(
-    sweeps: Sequence[Sweep], queries: Measured, *, max_share: float = 1.0, resamples: int = 1000, seed: int = 7
+    sweeps: Sequence[Sweep], queries: QuerySet, *, max_share: float = 1.0, resamples: int = 1000, seed: int = 7
 ) -> list[OperatingPoint]:
     """The operating points of all sweeps with their intervals.
 
     Args:
-        sweeps: What was counted, over the same queries.
+        sweeps: Sweeps over the same queries.
         queries: These queries.
-        max_share: Points whose candidate sets are larger, in the mean, than this share of the catalogue are left out.
-        resamples: Resamples of groups behind the intervals; every point sees the same ones.
+        max_share: Points whose mean number of candidates exceeds this share of the catalogue are left out.
+        resamples: Bootstrap resamples of groups, the same for every point.
         seed: Their seed.
     """
     if not sweeps or not len(queries.rows):
@@ -245,32 +272,32 @@ def points(
     ]
 
 
-def pareto(made: Sequence[OperatingPoint]) -> list[OperatingPoint]:
-    """The points that no other beats: at their cost nothing finds more. Cheapest first."""
+def pareto(points: Sequence[OperatingPoint]) -> list[OperatingPoint]:
+    """The points on the Pareto frontier, those with the fewest candidates first."""
     frontier: list[OperatingPoint] = []
-    for point in sorted(made, key=lambda one: (one.candidates_per_product, -one.recall)):
+    for point in sorted(points, key=lambda point: (point.candidates_per_product, -point.recall)):
         if not frontier or point.recall > frontier[-1].recall:
             frontier.append(point)
     return frontier
 
 
-def find(made: Sequence[OperatingPoint], strategy: str, **parameters: int) -> OperatingPoint | None:
-    """The point of a strategy at given parameters, None where the sweep has none."""
+def find(points: Sequence[OperatingPoint], strategy: str, **parameters: int) -> OperatingPoint | None:
+    """The point of a strategy at these parameters, None if there is none."""
     wanted = {"strategy": strategy, **parameters}
-    return next((one for one in made if all(getattr(one, k) == v for k, v in wanted.items())), None)
+    return next((point for point in points if all(getattr(point, k) == v for k, v in wanted.items())), None)
 
 
 _TYPES = {"str": pa.string(), "int": pa.int64(), "int | None": pa.int64(), "float": pa.float64()}
 
 SCHEMA = pa.schema([(field.name, _TYPES[str(field.type)]) for field in fields(OperatingPoint)])
-"""`curves.parquet`: one row an operating point, the columns of `OperatingPoint`."""
+"""Schema of `curves.parquet`: one row per operating point, the columns of `OperatingPoint`."""
 
 
-def to_table(made: Sequence[OperatingPoint]) -> pa.Table:
+def to_table(points: Sequence[OperatingPoint]) -> pa.Table:
     """The points as the table that `curves.parquet` holds."""
-    return pa.Table.from_pylist([asdict(point) for point in made], schema=SCHEMA)
+    return pa.Table.from_pylist([asdict(point) for point in points], schema=SCHEMA)
 
 
 def from_table(table: pa.Table) -> list[OperatingPoint]:
-    """The points of `curves.parquet`; raises `SchemaError` where a column is missing."""
+    """The points of `curves.parquet`; raises `SchemaError` if a column is missing."""
     return [OperatingPoint(**row) for row in require(table, SCHEMA, "curves.parquet").to_pylist()]

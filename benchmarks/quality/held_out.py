@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +34,8 @@ from candidates.vectors import Vectors
 from eval.bootstrap import Interval, difference, intervals
 from eval.metrics import by_group, judged, recall
 from eval.slices import within_and_across
-from fusion.merge.fused_hop import hop_fused
 from fusion.merge.hubs import depth_for
-from fusion.merge.strategies import Three, fuse_lists
+from fusion.merge.lists import QueryLists
 from service.learning.guesses import Guesses, Taught, guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import learn_head, split_groups, with_guesses
 from service.neighbours.kinds import ImageLookup, TextLookup
@@ -264,13 +263,14 @@ def _checked(taught: Taught, truth: Qrels) -> list[Told]:
 
 def _lists(on: Ground, text_groups: Groups, image_groups: Groups) -> Lists:
     """Every product's lists by heads learned from these groups, exactly searched."""
-    rows, hop = on.products.rows, on.settings.fused
+    rows = on.products.rows
     text = _head(on.text, text_groups, on.settings).apply(on.text)
     image = _head(on.image, image_groups[on.owners.rows], on.settings).apply(on.image)
     by_text = TextLookup(text, ExactIndex(text)).neighbours(rows, on.depth)
     by_image = ImageLookup(image, ExactIndex(image), on.owners).neighbours(rows, on.depth)
-    fused = fuse_lists(Three(by_text, on.lexical, by_image), hop, on.depth)
-    hopped = hop_fused(fused, fused, hop.seeds, hop.seed_depth, hop.own, rest=True)
+    lists = QueryLists(by_text, by_image, on.lexical, fusing=on.settings.fused)
+    fused = lists.fuse(on.depth)
+    hopped = replace(lists, fused=fused).hopped()
     return {"text": by_text, "image": by_image, "lexical": on.lexical, "fused": fused, MAIN: hopped}
 
 

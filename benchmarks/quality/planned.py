@@ -21,9 +21,9 @@ from candidates.qrels import Qrels
 from candidates.settings import MergeSettings, Settings
 from demo_catalogue.catalogue import draw_catalogue
 from eval.metrics import judged, recall
-from service.learning.held_out import HeldOut, View, held_out
-from service.learning.planner import BUDGETS, Given, every_trial, plan
-from service.learning.planning import given_of
+from fusion.merge.lists import FoldedLists
+from service.learning.held_out import candidates_of, held_out
+from service.learning.planner import BUDGETS, every_trial, plan
 from service.pipeline.run import encode
 from service.runs.job import Job
 
@@ -57,11 +57,11 @@ def measure(job: Job, splits: int = 5, budgets: Sequence[int] = BUDGETS) -> list
     made = []
     for split in range(splits):
         left, right = _halves(job.truth("evaluation"), job.settings.run.seed + split)
-        chosen = plan(_givens(job, left), left, budgets=budgets, resamples=10)
-        trials = every_trial(_givens(job, right), right, budgets)
+        chosen = plan(_lists(job, left), left, budgets=budgets, resamples=10)
+        trials = every_trial(_lists(job, right), right, budgets)
         for budget in budgets:
             offer = chosen.offer(budget)
-            values, cost = _followed(held_out(job), offer.merge(job.settings.merge), right)
+            values, cost = _followed(job, offer.merge(job.settings.merge), right)
             best = max(trials[budget], key=lambda one: float(one.recalls[0].mean()))
             found = float(values.mean())
             made.append(
@@ -79,20 +79,15 @@ def _halves(qrels: Qrels, seed: int) -> tuple[Qrels, Qrels]:
     return left, right
 
 
-def _views(found: HeldOut, qrels: Qrels) -> list[View]:
-    queries = qrels.queries()
-    return [view.of(np.flatnonzero(np.isin(view.rows, queries))) for view in found.views]
+def _lists(job: Job, qrels: Qrels) -> FoldedLists:
+    lists = held_out(job).queries
+    return lists.of(np.flatnonzero(np.isin(lists.rows, qrels.queries())))
 
 
-def _givens(job: Job, qrels: Qrels) -> list[Given]:
-    return [given_of(view, job.threads) for view in _views(held_out(job), qrels) if len(view.rows)]
-
-
-def _followed(found: HeldOut, settings: MergeSettings, qrels: Qrels) -> tuple[NDArray[np.float64], float]:
+def _followed(job: Job, settings: MergeSettings, qrels: Qrels) -> tuple[NDArray[np.float64], float]:
     """Recall by query, and mean candidates, of a run with these settings."""
-    runs = [view.candidates(settings, None) for view in _views(found, qrels) if len(view.rows)]
-    values = np.concatenate([recall(judged(run, qrels), len(qrels.items)) for run in runs])
-    return values, float(np.concatenate([run.counts for run in runs]).mean())
+    candidates = _lists(job, qrels).each(lambda fold: candidates_of(fold, settings))
+    return recall(judged(candidates, qrels), len(qrels.items)), float(candidates.counts.mean())
 
 
 def table(made: Sequence[Judgement], feed: Path) -> Table:

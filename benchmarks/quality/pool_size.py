@@ -16,8 +16,9 @@ from candidates.collapse import Owners
 from candidates.exact import ExactIndex
 from candidates.qrels import Qrels
 from candidates.vectors import Vectors
-from eval.curves import Measured, Sweep, sweep_hop, sweep_list
+from eval.curves import QuerySet, Sweep, sweep_list, sweep_walk
 from eval.metrics import group_numbers
+from fusion.merge.hop import walks
 from service.neighbours.kinds import ImageLookup, TextLookup
 from service.pipeline.run import run
 from service.runs.job import Job
@@ -66,7 +67,7 @@ class Pool:
         image: Neighbours by image.
     """
 
-    queries: Measured
+    queries: QuerySet
     text: TextLookup
     image: ImageLookup
 
@@ -82,7 +83,7 @@ class Pool:
         image = Vectors.open(job.folder.image / "vectors.arrow", pictures).take(inside)
         qrels = Qrels(axis, job.truth("evaluation").groups[rows], job.truth("evaluation").scopes[rows])
         return cls(
-            Measured(qrels.queries(), qrels),
+            QuerySet(qrels.queries(), qrels),
             TextLookup(text, ExactIndex(text)),
             ImageLookup(image, ExactIndex(image), Owners(axis, place[owners.rows[inside]])),
         )
@@ -126,14 +127,14 @@ def _sweeps(job: Job, pool: Pool, depth: int, size: int) -> dict[Kind, Sweep]:
     merge, rows = job.settings.merge, pool.queries.rows
     longest = max(depth, merge.n)
     text, image = pool.text.neighbours(rows, longest), pool.image.neighbours(rows, longest)
-    hops = pool.image.neighbours(pool.queries.qrels.items.rows, max(1, merge.k)).matrix(merge.k)[0]
+    hops = pool.image.neighbours(pool.queries.qrels.items.rows, max(1, merge.k))
     made: dict[Kind, Sweep] = {}
     for fixed in ("number", "share"):
         scale = size / EIGHTHS if fixed == "share" else 1
         at, n = max(1, round(scale * depth)), max(1, round(scale * merge.n))
         made["text", fixed] = sweep_list("text", text, pool.queries, [at], "n")
         made["image", fixed] = sweep_list("image", image, pool.queries, [at], "k")
-        made["hop", fixed] = sweep_hop(text, hops, pool.queries, [n], merge.k)
+        made["hop", fixed] = sweep_walk("hop", text, walks(text, hops, n, merge.k), pool.queries, [n], merge.k)
     return made
 
 

@@ -28,7 +28,7 @@ from candidates.product import Product
 from candidates.qrels import NOT_A_VARIANT, VARIANT
 from candidates.run import Run
 from candidates.settings import Settings
-from fusion.merge.strategies import Three, fuse_lists
+from fusion.merge.lists import QueryLists
 from fusion.pairs.calibration import Calibration, Thresholds
 from fusion.pairs.classifier import PairModel
 from fusion.pairs.collective import NAMES
@@ -163,7 +163,7 @@ def made_context(catalogue: Catalogue, threads: int, seed: int = 7) -> PairConte
         "image": Space.of(made_vectors(count, _DIMENSIONS, seed + 1).values, image),
         "lexical": Space.of(TfidfIndex.build(texts, axis).weights, lexical),
     }
-    fused = fuse_lists(Three(text, lexical, image), Settings().fused, _DEPTH, threads)
+    fused = QueryLists(text, image, lexical, fusing=Settings().fused, threads=threads).fuse(_DEPTH)
     return PairContext(catalogue, spaces, fused, Looks(_looks(count, seed), Owners(axis, axis.rows)), threads)
 
 

@@ -1,7 +1,7 @@
-"""Strategies that give the union of a query's own two lists one order.
+"""Merging a query's own text list and image list by rank or by score.
 
-Each is a score computed from the rank and the score in either list; the union, best first, is cut at the
-budget. Ties go to the text's order.
+Each method scores the union of the two lists and sorts it by that score; ties keep the text list's order. Reciprocal
+rank fusion, which takes any number of lists, is in `reciprocal`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Scores = NDArray[np.float64]
 
 
 def union(text: Run, image: Run, *, threads: int = 1) -> Candidates:
-    """Both lists laid into each other: text 1, image 1, text 2, image 2 and so on.
+    """Interleaves the lists: text 1, image 1, text 2, image 2 and so on.
 
-    Cut at any budget, it holds about half of it from either list.
+    Wherever it is cut, about half of the candidates come from each list.
     """
 
     def turn(part: CandidatePart) -> Scores:
@@ -33,35 +33,10 @@ def union(text: Run, image: Run, *, threads: int = 1) -> Candidates:
     return _ordered("union", pool(text, image, threads=threads), turn)
 
 
-def reciprocal_rank(
-    text: Run, image: Run, *, k: int = 60, text_weight: float = 1.0, image_weight: float = 1.0, threads: int = 1
-) -> Candidates:
-    """Reciprocal rank fusion: Σ weight / (k + rank) over the lists that hold the product.
-
-    Cormack, Clarke, Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning
-    methods", SIGIR 2009.
-
-    Args:
-        text: The queries' text lists.
-        image: The queries' image lists.
-        k: Softens the difference between the first ranks; 60 in the paper.
-        text_weight: Weight of the text list.
-        image_weight: Weight of the image list.
-        threads: Threads to use.
-    """
-
-    def fused(part: CandidatePart) -> Scores:
-        in_text = np.where(part.text_rank > 0, text_weight / (k + part.text_rank.astype(float)), 0)
-        in_image = np.where(part.image_rank > 0, image_weight / (k + part.image_rank.astype(float)), 0)
-        return in_text + in_image
-
-    return _ordered("rrf", pool(text, image, threads=threads), fused)
-
-
 def weighted(
     text: Run, image: Run, *, text_weight: float = 1.0, image_weight: float = 1.0, threads: int = 1
 ) -> Candidates:
-    """Weighted sum of scores, each list's brought to 0 … 1 within its query (CombSUM on min–max scores).
+    """Weighted sum of scores, each list scaled to 0 … 1 within its query (CombSUM on min–max scores).
 
     Fox and Shaw, "Combination of multiple searches", TREC-2, 1994.
     """
@@ -82,7 +57,7 @@ def _min_max(part: CandidatePart, scores: NDArray[np.float32], present: NDArray[
     lows = np.minimum.reduceat(np.where(present, scores, np.inf), starts)
     highs = np.maximum.reduceat(np.where(present, scores, -np.inf), starts)
     low, high = (np.repeat(bound, part.counts[filled]) for bound in (lows, highs))
-    # A list of one (or of equal scores) has no range: what it holds counts in full.
+    # A list with one entry (or equal scores) has no range: its entries count in full.
     ranged = present & (high > low)
     span = np.subtract(high, low, out=np.ones(len(scores)), where=ranged)
     return np.where(present, np.where(ranged, (scores - low) / span, 1.0), 0.0)

@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion of any number of lists, each with a weight and the kind of thing it compares.
+"""Reciprocal rank fusion (RRF) of any number of weighted lists, each of texts or of images.
 
 Cormack, Clarke, Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning methods",
 SIGIR 2009.
@@ -15,23 +15,28 @@ from numpy.typing import NDArray
 
 from candidates.provenance import CandidatePart, Candidates
 from candidates.run import Part, Run
+from candidates.settings import FusedSettings
 from fusion.merge.hop import own_rows
 from fusion.merge.tiles import Tile, tiles
 
 Kind = Literal["text", "image"]
 
-K = 10
-"""Added to every rank. The paper's 60 all but levels the first ten ranks, where most variants stand."""
+K = FusedSettings().k
+"""The constant added to every rank where none is given: the default of the setting `fused.k`.
+
+The paper uses 60, which gives the first ten ranks, where most variants are, almost the same score. The strategy `rrf`
+keeps the paper's constant (the setting `merge.rrf_k`).
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """One of the lists that are fused.
+    """One run to fuse, with its weight.
 
     Attributes:
-        run: The queries' lists, each without the query's own product.
-        kind: Whether it compares texts or images: its rank goes into that kind's columns.
-        weight: How much it counts beside the others, at least 0.
+        run: The queries' lists, without the query itself.
+        kind: Whether it compares texts or images; its ranks fill the columns of that kind.
+        weight: Its weight in the sum, at least 0.
     """
 
     run: Run
@@ -43,27 +48,29 @@ def fuse(
     rankings: Sequence[Ranking],
     *,
     k: float = K,
+    name: str = "rrf",
     depth: int = 0,
     own: NDArray[np.int32] | None = None,
     threads: int = 1,
 ) -> Candidates:
-    """The union of each query's lists by Σ weight / (k + rank), ties in the order of the lists.
+    """The union of each query's lists, sorted by Σ weight / (k + rank); ties keep the order of the lists.
 
-    A candidate's text rank and score are those of its best rank in any text list, its image rank and score those of
-    its best rank in any image list (the first such list where ranks are equal).
+    A candidate's text rank and score come from the text list that ranks it best, its image rank and score from the
+    image list that ranks it best (the first such list on a tie).
 
     Args:
-        rankings: The lists, over the same queries and items; at least one.
-        k: Softens the difference between the first ranks.
-        depth: Length of the fused lists, at most; 0 cuts nothing.
-        own: int32 (q,): each query's own row, −1 for a query that is no product; by default queries are items.
+        rankings: The runs, over the same queries and items; at least one.
+        k: The constant: the greater it is, the less the first ranks differ.
+        name: Name of the fused run.
+        depth: Maximum length of the fused lists; 0 cuts nothing.
+        own: int32 (q,): each query's own row, −1 for a query that is not a product; by default queries are items.
         threads: Threads to use.
 
     Returns:
-        Candidates; `via` of what an image list holds is the query itself.
+        Candidates; `via` is the query itself for every candidate in one of its image lists.
 
     Raises:
-        AxisMismatch: The lists speak of different products.
+        AxisMismatch: The runs are over different products.
     """
     from fusion.merge import reciprocal_kernels
 
@@ -84,7 +91,7 @@ def fuse(
         return tile.part()
 
     room = np.sum([whole.counts for whole in wholes], axis=0)
-    return Candidates("rrf", lead.queries, lead.items, tuple(fill(tile) for tile in tiles(room, threads)))
+    return Candidates(name, lead.queries, lead.items, tuple(fill(tile) for tile in tiles(room, threads)))
 
 
 def same_axes(rankings: Sequence[Ranking]) -> Run:

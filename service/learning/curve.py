@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from candidates.provenance import Candidates
 from candidates.run import Run
 from eval.bootstrap import difference
-from eval.curves import Measured, OperatingPoint, Sweep, find, points, sweep_hop, sweep_list, sweep_union
+from eval.curves import OperatingPoint, QuerySet, Sweep, find, points, sweep_list, sweep_union, sweep_walk
 from eval.metrics import judged, recall
-from fusion.merge.fused import reciprocal_rank, weighted
-from fusion.merge.hop import pool
-from service.learning.held_out import HeldOut, held_out
+from fusion.merge.fused import weighted
+from fusion.merge.hop import Walk, pool, walks
+from fusion.merge.reciprocal import Ranking, fuse
+from service.learning.held_out import HeldOut, held_out, hopped
 from service.neighbours import depths
 from service.runs.job import Job
 
@@ -25,15 +27,15 @@ class Deep:
     """The lists that all curves are counted from.
 
     Attributes:
-        queries: The products measured.
+        queries: The measured products.
         text: Their text lists.
         image: Their image lists.
-        pooled: Both of them, with the rank in either.
+        pooled: Both lists of each, with the rank in either.
         held_out: Where they come from.
-        fused: Fused lists, asked again; None where nothing is fused.
+        fused: The hop on their fused lists; None where nothing is fused.
     """
 
-    queries: Measured
+    queries: QuerySet
     text: Run
     image: Run
     pooled: Candidates
@@ -42,35 +44,34 @@ class Deep:
 
 
 def deep_lists(job: Job) -> Deep:
-    """The lists of the products measured, as deep as the curve needs them."""
-    found, depth = held_out(job).weighed(job.fused), depths.curve_lists(job)
-    text, image = found.text.top(depth), found.image.top(depth)
-    fused = found.fused_hop()
-    pooled = pool(text, image, threads=job.threads)
-    return Deep(
-        Measured(found.rows, job.truth("evaluation")), text, image, pooled, found, fused.top(depth) if fused else None
-    )
+    """The lists of the measured products, as deep as the curve needs them."""
+    found, depth = held_out(job).fused_with(job.fused), depths.curve_lists(job)
+    lists = found.queries
+    text, image = lists.text.top(depth), lists.image.top(depth)
+    fused = lists.each(hopped).top(depth) if lists.fused else None
+    queries = QuerySet(lists.rows, job.truth("evaluation"))
+    return Deep(queries, text, image, pool(text, image, threads=job.threads), found, fused)
 
 
 def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
     """Every strategy over its grid, with intervals."""
     settings, merge = job.settings.evaluation, job.merge
-    at, found = settings.text_depths, deep.held_out
+    cuts = settings.text_depths
     weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
+    rankings = [Ranking(deep.text, "text", merge.text_weight), Ranking(deep.image, "image", merge.image_weight)]
     merged: dict[str, Candidates] = {
-        "rrf": reciprocal_rank(deep.text, deep.image, k=merge.rrf_k, threads=job.threads, **weights),
+        "rrf": fuse(rankings, k=merge.rrf_k, threads=job.threads),
         "weighted": weighted(deep.text, deep.image, threads=job.threads, **weights),
     }
     merged |= {"fused": deep.fused} if deep.fused is not None else {}
-    every = [view.every_image.matrix(max(settings.hops, default=0))[0] for view in found.views]
-    halves = [(max(1, depth // 2), max(1, depth // 2)) for depth in at]
-    unions = sorted({*halves, *((depth, depth) for depth in at), (PAPER_TEXT, PAPER_IMAGE)})
+    halves = [(max(1, depth // 2), max(1, depth // 2)) for depth in cuts]
+    unions = sorted({*halves, *((depth, depth) for depth in cuts), (PAPER_TEXT, PAPER_IMAGE)})
     sweeps: list[Sweep] = [
-        sweep_list("text", deep.text, deep.queries, at, "n"),
-        sweep_list("image", deep.image, deep.queries, at, "k"),
+        sweep_list("text", deep.text, deep.queries, cuts, "n"),
+        sweep_list("image", deep.image, deep.queries, cuts, "k"),
         sweep_union(deep.pooled, deep.queries, unions),
-        *(sweep_list(name, run, deep.queries, at, "budget") for name, run in merged.items()),
-        *(sweep_hop(deep.text, every, deep.queries, at, k, found.view_of) for k in settings.hops),
+        *(sweep_list(name, run, deep.queries, cuts, "budget") for name, run in merged.items()),
+        *(sweep_walk("hop", deep.text, _walks(job, deep, k), deep.queries, cuts, k) for k in settings.hops),
     ]
     return points(
         sweeps,
@@ -79,6 +80,13 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
         resamples=settings.bootstrap,
         seed=job.settings.run.seed,
     )
+
+
+def _walks(job: Job, deep: Deep, k: int) -> Iterator[Walk]:
+    """The hop of all queries at the greatest N, fold by fold."""
+    n = depths.curve_lists(job)
+    for fold in deep.held_out.queries.folds:
+        yield from walks(fold.text.top(n), fold.products.image, n, k)
 
 
 def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:

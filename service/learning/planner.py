@@ -1,35 +1,25 @@
-"""The budget planner: which strategy buys the most recall at a given mean number of candidates per product.
+"""The budget planner: which strategy has the highest recall at a given mean number of candidates per product.
 
-Every strategy is measured at equal cost: its lists are cut where their mean length meets the budget, so that a
-strategy whose lists are short for some products (no picture, few neighbours) may go deeper for the others. A strategy
-that walks from neighbour to neighbour has no length of its own; its N is found by interpolation, then it is cut too.
+All strategies are compared at equal cost: lists are cut where their mean length meets the budget, so that a strategy
+whose lists are short for some products (no picture, few neighbours) may go deeper for the others. The hop's lists grow
+with N; N is found by interpolation, then they are cut too.
 
-**Choice and judgement never use the same groups.** The known groups are dealt into folds; the setting that is judged
-on one fold was chosen on the others, and the recall of an offer is the mean of these judgements. What is named in the
-end is the choice on all groups.
+**Recall is cross-validated by group.** Known groups are dealt into folds; the setting judged on one fold was chosen on
+the others, and the recall of an offer is the mean of these judgements. The setting that is named is the choice on all
+groups.
 
-**The simpler strategy within noise.** The best setting of every strategy is compared with the best of all; the first
-strategy in the order of the entries (they go from simple to involved) is taken whose mean lies within one standard
-error of the paired difference, groups being the sampling units, and at most `TOLERANCE` below the best. Breiman,
-Friedman, Olshen and Stone, *Classification and Regression Trees*, 1984, section 3.4.3 (the one-standard-error rule);
-the second bound is ours, since with few groups one standard error is a lot of recall.
+**The simpler strategy within noise.** The best setting of each strategy is compared with the best of all. The plan
+takes the first strategy, in the order of the entries (from simple to involved), whose mean is within one standard error
+of the paired difference, groups being the sampling units, and at most `TOLERANCE` below the best. Breiman, Friedman,
+Olshen and Stone, *Classification and Regression Trees*, 1984, section 3.4.3 (the one-standard-error rule); the second
+bound is ours, because with few groups one standard error is a lot of recall.
 
-On the marketplace feed of 5,858 garments, planned on a random half of the groups and judged on the other (40 halves,
-raw HOG and MiniLM lists), the choice loses .0004, .0013, .0009, .0011 and .0020 of recall in the mean against the
-setting that is best on the judged half itself, at 25, 50, 100, 200 and 500 candidates; it loses more than .005 in one
-to four of the 40 halves at the first four budgets, .017 at worst. Four forms of the rule (the best alone, one standard
-error alone, and with bounds of .0025 and .005) did the same there within noise.
+**Without known groups** (fewer than `FEWEST_GROUPS`) a proxy chooses, `crossed_links`: two products count as variants
+if a link by picture and a link by text connect them, a link being a pair of products that are each among the other's
+first three neighbours. The proxy ranks strategies but gives no recall. It can't judge the hop, whose candidates are
+found in exactly that way, so the hop is left out.
 
-**Without known groups** (fewer than `FEWEST_GROUPS`) the choice is made by a proxy, `crossed_links`: two products
-count as variants where a link by picture and a link by text lead from one to the other, a link being a pair in which
-each stands among the other's first three. It says which strategy to take, never what its recall is, and it can't
-judge walks, whose candidates are found in just that way (it would take the hop and lose .1), so these are left out.
-Measured on the same feed, where 27 % of such pairs are true: its choice loses .007, .007, .006, .005 and .004 of recall
-against the best setting at the five budgets (walks left out of both); reciprocal rank fusion with equal weights and
-k = 10, taken blindly, loses .009, .014, .013, .008 and .005. These figures flatter it: fifteen variants of seven kinds
-of proxy were compared with the truth of this one feed, and this was the best (pairs that both lists hold high up favour
-whichever setting treats the lists alike, the first few of one list favour that list). Elsewhere expect less.
-A choice from ten known groups lost .02, from thirty .006, from a hundred .003, which is where thirty comes from.
+What these rules lose against the best setting is in docs/notes-on-planning.md.
 """
 
 from __future__ import annotations
@@ -43,30 +33,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidates.errors import SettingsError
-from candidates.provenance import Candidates
 from candidates.qrels import VARIANT, Qrels, Source
-from candidates.run import Run, stacked
-from candidates.settings import FusedSettings, MergeSettings
+from candidates.run import Run
+from candidates.settings import MergeSettings
 from eval.bootstrap import difference, interval
-from eval.curves import Measured, sweep_list
+from eval.curves import QuerySet, sweep_list
 from eval.metrics import group_numbers, product_rows
-from fusion.merge.strategies import STRATEGIES, Lists
+from fusion.merge.lists import FoldedLists, QueryLists
+from fusion.merge.strategies import STRATEGIES
 
 BUDGETS = (25, 50, 100, 200, 500)
-"""Candidates per product for which every plan holds an offer, beside the one asked for."""
+"""Candidates per product for which every plan has an offer, besides the budget asked for."""
 
 FEWEST_GROUPS = 30
-"""With fewer known groups the proxy chooses."""
+"""With fewer known groups than this the proxy chooses."""
 
 TOLERANCE = 0.005
-"""Recall that a simpler strategy may lack, at most."""
+"""Maximum recall that a simpler strategy may lose."""
 
 _FIRST = 3
-"""Links of the proxy: how far up each must stand in the other's list."""
+"""Links of the proxy: the rank that each product must reach in the other's list."""
 
 _SLACK = 1.05
 _SAMPLE = 256
-"""N of a walk is found on so many queries, a little too great; the cut does the rest."""
+"""The hop's N is searched for on this many queries, and chosen slightly too large; the cut does the rest."""
 
 Values = NDArray[np.float64]
 Number = int | float
@@ -78,115 +68,37 @@ class Entry:
     """One strategy with its parameters, as the planner tries it.
 
     Attributes:
-        strategy: Its name; entries stand from simple to involved.
-        function: Makes ranked lists of the queries' lists, as in `fusion.merge.strategies.STRATEGIES`.
+        strategy: Its name; entries go from simple to involved.
+        function: Its candidates from the queries' lists, as in `fusion.merge.strategies.STRATEGIES`.
         settings: Its parameters, by the names of `MergeSettings`.
-        deeper: How many times as deep as the budget the two lists are asked; 1 where what stands behind the budget
-            changes nothing before it.
-        walks: Whether it is given N text neighbours and the image lists of every product, and grows with N.
+        deeper: How many times as deep as the budget its two lists are read; 1 if entries beyond the budget never
+            change those before it.
+        walks: Whether it reads N text neighbours and the image lists of every product, so that its lists grow with N.
     """
 
     strategy: str
-    function: Callable[[Lists, MergeSettings], Run]
+    function: Callable[[QueryLists, MergeSettings], Run]
     settings: Mapping[str, Number] = field(default_factory=dict)
     deeper: int = 1
     walks: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Given:
-    """The lists that every strategy is made from.
-
-    Attributes:
-        text: Deep text lists of the sampled queries.
-        image: Deep image lists of the same queries.
-        every_text: Text lists of every product, at least 3 deep; for the proxy.
-        every_image: Image lists of every product, at least 3 deep, and as deep as the greatest K.
-        threads: Threads to use.
-        fused: Fused lists of the sampled queries, None where nothing is fused.
-        every_fused: Fused lists of every product, for their hop.
-        hop: How it asks them again.
-    """
-
-    text: Run
-    image: Run
-    every_text: Run
-    every_image: Run
-    threads: int = 1
-    fused: Candidates | None = None
-    every_fused: Candidates | None = None
-    hop: FusedSettings = field(default_factory=FusedSettings)
-
-    def of(self, rows: NDArray[np.integer]) -> Given:
-        """The same for some of the queries, by their place among them."""
-        if len(rows) == len(self.text):
-            return self
-        fused = self.fused.take(rows) if self.fused is not None else None
-        return replace(self, text=self.text.take(rows), image=self.image.take(rows), fused=fused)
-
-    @property
-    def deepest(self) -> int:
-        """Length of the longest list."""
-        return int(max(self.text.counts.max(initial=0), self.image.counts.max(initial=0)))
-
-    def made(self, entry: Entry, depth: int) -> Run:
-        """The ranked lists of an entry from lists of this depth."""
-        image = self.every_image if entry.walks else self.image.top(depth)
-        lists = Lists(self.text.top(depth), image, None, self.threads, self.every_fused, self.hop, self.fused)
-        return entry.function(lists, MergeSettings().model_copy(update={**entry.settings, "n": max(1, depth)}))
-
-
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """The queries of several views, behind each other."""
-
-    parts: tuple[Given, ...]
-
-    @property
-    def rows(self) -> NDArray[np.int32]:
-        """The queries' rows among the products."""
-        return np.concatenate([product_rows(part.text) for part in self.parts])
-
-    def of(self, places: NDArray[np.integer]) -> _Parts:
-        """The same for some of the queries, by their place among all, ascending."""
-        ends = np.cumsum([len(part.text) for part in self.parts])
-        kept = [
-            part.of(places[(places >= end - len(part.text)) & (places < end)] - (end - len(part.text)))
-            for part, end in zip(self.parts, ends, strict=True)
-        ]
-        return _Parts(tuple(part for part in kept if len(part.text)) or tuple(kept[:1]))
-
-    @property
-    def deepest(self) -> int:
-        """Length of the longest list."""
-        return max(part.deepest for part in self.parts)
-
-    def made(self, entry: Entry, depth: int) -> Run:
-        """The ranked lists of an entry from lists of this depth, for all queries."""
-        return stacked([part.made(entry, depth) for part in self.parts])
-
-    def mean_length(self, entry: Entry, depth: int) -> float:
-        """How long these lists are in the mean."""
-        counts = self.made(entry, depth).counts
-        return float(counts.mean()) if len(counts) else 0.0
-
-
 @dataclass(frozen=True)
 class Offer:
-    """The best setting for one budget, and what it buys.
+    """The best setting for one budget, and its recall.
 
     Attributes:
         strategy: Its name.
-        settings: What to set in `MergeSettings`: its parameters, the depth `n` of the lists and the cut `budget`.
-        budget: Candidates per product wished for.
-        candidates_per_product: What they are in the mean over the queries; less than wished where there are no more.
-        recall: On groups that the choice did not see; None where no group is known.
-        low: 2.5 % point of its interval, groups resampled.
-        high: 97.5 % point.
-        runner_up: The strategy that would be second, empty where there was but one.
-        ahead: Recall over the runner-up's, both chosen and judged in the same way; the simpler strategy may be behind.
-        ahead_low: 2.5 % point of its paired interval.
-        ahead_high: 97.5 % point.
+        settings: Values for `MergeSettings`: its parameters, the depth `n` of the lists and the cut `budget`.
+        budget: Candidates per product asked for.
+        candidates_per_product: The mean over the queries; less than asked for if there are no more.
+        recall: On groups held out from the choice; None if no group is known.
+        low: 2.5% point of its bootstrap interval, groups resampled.
+        high: 97.5% point.
+        runner_up: The second-best strategy; empty if there was only one.
+        ahead: Recall minus the runner-up's, chosen and judged in the same way; may be negative for a simpler strategy.
+        ahead_low: 2.5% point of its paired interval.
+        ahead_high: 97.5% point.
     """
 
     strategy: str
@@ -202,21 +114,21 @@ class Offer:
     ahead_high: float | None
 
     def merge(self, settings: MergeSettings) -> MergeSettings:
-        """Merge settings that follow this offer; what it does not speak of stays as it is."""
+        """Merge settings with the offer's values; all others are unchanged."""
         return MergeSettings.model_validate(settings.model_dump() | {"strategy": self.strategy} | self.settings)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What each budget buys.
+    """The best setting for each budget.
 
     Attributes:
-        basis: `known groups`, `proxy`, `default` where not even the proxy finds enough, or `model` where it came
-            with a model.
-        queries: Products on which the recalls were measured.
-        groups: Known groups these belong to.
-        asked: The budget asked for, 0 where none was.
-        offers: One a budget, ascending.
+        basis: How it was chosen: by `known groups`, by the `proxy`, `default` if not even the proxy has enough pairs,
+            or `model` if the plan came with a model.
+        queries: Number of products that recall was measured on.
+        groups: Number of their known groups.
+        asked: The budget asked for, 0 for none.
+        offers: One per budget, ascending.
     """
 
     basis: str
@@ -226,33 +138,33 @@ class Plan:
     offers: tuple[Offer, ...]
 
     def offer(self, budget: int) -> Offer:
-        """The offer for a budget; raises `SettingsError` where the plan holds none."""
-        for one in self.offers:
-            if one.budget == budget:
-                return one
-        planned = ", ".join(str(one.budget) for one in self.offers)
+        """The offer for a budget; raises `SettingsError` if the plan has none."""
+        for offer in self.offers:
+            if offer.budget == budget:
+                return offer
+        planned = ", ".join(str(offer.budget) for offer in self.offers)
         raise SettingsError(f"the budget {budget} is not planned (planned: {planned})", "Plan again with this budget")
 
     def stretched(self, budget: int) -> Plan:
-        """The same plan with an offer for a further budget: that of the nearest one planned, its recall unknown."""
-        if any(one.budget == budget for one in self.offers):
+        """The same plan with an offer for one more budget, taken from the nearest one; its recall is unknown."""
+        if any(offer.budget == budget for offer in self.offers):
             return replace(self, asked=budget)
-        near = min(self.offers, key=lambda one: abs(np.log(one.budget / budget)))
+        near = min(self.offers, key=lambda offer: abs(np.log(offer.budget / budget)))
         scaled = {name: value for name, value in near.settings.items() if name != "budget"} | {"budget": budget}
         if near.settings["n"] == near.settings["budget"] or near.settings["n"] < budget:
             scaled["n"] = max(budget, int(near.settings["n"] * budget / near.budget))
         offer = Offer(near.strategy, scaled, budget, float(budget), None, None, None, "", None, None, None)
-        return replace(self, asked=budget, offers=tuple(sorted((*self.offers, offer), key=lambda one: one.budget)))
+        return replace(self, asked=budget, offers=tuple(sorted((*self.offers, offer), key=lambda offer: offer.budget)))
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Plan:
-        """The plan that `dataclasses.asdict` made a document of."""
-        return cls(**{**document, "offers": tuple(Offer(**one) for one in document["offers"])})
+        """The plan from its `dataclasses.asdict`."""
+        return cls(**{**document, "offers": tuple(Offer(**offer) for offer in document["offers"])})
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One entry at one budget: the settings it came to, its cost, and recall by query for each of the judges."""
+    """One entry at one budget: its settings, its cost, and recall by query for each of the judges."""
 
     strategy: str
     settings: dict[str, Number]
@@ -267,7 +179,7 @@ def standard_entries(deepest_look_up: int, fuses: bool = False) -> tuple[Entry, 
         deepest_look_up: How deep the image lists of every product are, which bounds the hop's K.
         fuses: Whether there are fused lists.
     """
-    # Where there are fused lists, they are what reciprocal ranks of two lists would have to beat: fewer are tried.
+    # Fused lists of three are hard to beat by fusing two, so fewer settings are tried beside them.
     shares = [(1.0, 1.0), (1.0, 2.0)] if fuses else [(1.0, 1.0), (1.0, 2.0), (1.0, 3.0), (2.0, 1.0)]
     rrf: list[Mapping[str, Number]] = [
         {"rrf_k": k, "text_weight": text, "image_weight": image}
@@ -284,13 +196,13 @@ def standard_entries(deepest_look_up: int, fuses: bool = False) -> tuple[Entry, 
 
 
 def budgets_around(asked: int, planned: Sequence[int] = BUDGETS) -> tuple[int, ...]:
-    """The planned budgets with the one asked for, its half and its double; 0 asks for nothing."""
+    """The planned budgets and the one asked for, its half and its double; 0 asks for none."""
     around = {asked // 2, asked, 2 * asked} if asked else set()
     return tuple(sorted({*planned, *around} - {0}))
 
 
 def plan(
-    given: Given | Sequence[Given],
+    lists: FoldedLists,
     qrels: Qrels,
     entries: Sequence[Entry] = (),
     asked: int = 0,
@@ -300,83 +212,85 @@ def plan(
     resamples: int = 1000,
     seed: int = 7,
 ) -> Plan:
-    """Names the best setting for each budget, with the recall it reaches on groups that the choice did not see.
+    """The best setting for each budget, with its recall on groups held out from the choice.
 
     Args:
-        given: The lists of the sampled queries; several where they were looked up in spaces of their own.
-        qrels: What is known; groups that the lists were learned from must be left out of it.
-        entries: What is tried, from simple to involved; empty: `standard_entries`.
+        lists: Deep text and image lists of the sampled queries. The lists of every product must be at least 3 deep
+            (for the proxy), their image lists as deep as the greatest K.
+        qrels: The known variants, without groups that the lists were learned from.
+        entries: The entries tried, from simple to involved; empty: `standard_entries`.
         asked: The budget asked for; its half and its double are planned too.
         budgets: Further budgets to plan.
-        folds: Parts into which the known groups are dealt.
-        resamples: Resamples of groups behind each interval.
+        folds: Number of folds of the known groups.
+        resamples: Bootstrap resamples of groups for each interval.
         seed: Seed of folds and resamples.
 
     Raises:
-        SettingsError: A budget below one.
+        SettingsError: A budget is below 1.
     """
     if asked < 0 or min(budgets, default=1) < 1:
         raise SettingsError(f"a budget of {min(asked, *budgets)} candidates", "A budget is a whole number from 1")
-    parts = _Parts((given,) if isinstance(given, Given) else tuple(given))
-    rows, first = parts.rows, parts.parts[0]
-    judges, basis = _judges(first, qrels, rows)
+    judges, basis = _judges(lists, qrels)
     truth = judges[-1]
-    looked = int(first.every_image.counts.max(initial=0))
-    entries = entries or standard_entries(looked, all(part.fused is not None for part in parts.parts))
+    entries = entries or _entries_for(lists)
     if basis != "known groups":
         entries = [entry for entry in entries if not entry.walks] or entries
-    needed = np.isin(rows, np.concatenate([judge.rows for judge in judges]))
-    some = parts.of(np.flatnonzero(needed if needed.any() else ~needed))
+    needed = np.isin(lists.rows, np.concatenate([judge.rows for judge in judges]))
+    lists = lists.of(np.flatnonzero(needed if needed.any() else ~needed))
     options = {"resamples": resamples, "seed": seed}
     fold = _folds(group_numbers(truth.groups), folds, seed)
     offers = []
-    for budget, tried in _tried(entries, budgets_around(asked, budgets), some, judges).items():
+    for budget, tried in _tried(entries, budgets_around(asked, budgets), lists, judges).items():
         picks = _picks(tried, judges, fold if basis == "known groups" else np.zeros(len(truth.rows), np.int64), basis)
         offers.append(_offer(budget, tried, picks, truth, options))
     groups = len(np.unique(group_numbers(truth.groups)))
     return Plan(basis, len(truth.rows), groups, asked, tuple(offers))
 
 
-def every_trial(given: Sequence[Given], qrels: Qrels, budgets: Sequence[int]) -> dict[int, list[Trial]]:
-    """All that a plan would choose from, at every budget, measured on the products with known variants."""
-    parts = _Parts(tuple(given))
-    truth = _measured(parts.rows, qrels)
-    looked = int(parts.parts[0].every_image.counts.max(initial=0))
-    entries = standard_entries(looked, all(part.fused is not None for part in parts.parts))
-    return _tried(entries, budgets, parts.of(np.flatnonzero(np.isin(parts.rows, truth.rows))), (truth,))
+def every_trial(lists: FoldedLists, qrels: Qrels, budgets: Sequence[int]) -> dict[int, list[Trial]]:
+    """All trials that a plan would choose from, at every budget, measured on the products with known variants."""
+    truth = _with_variants(lists.rows, qrels)
+    measured = lists.of(np.flatnonzero(np.isin(lists.rows, truth.rows)))
+    return _tried(_entries_for(lists), budgets, measured, (truth,))
+
+
+def _entries_for(lists: FoldedLists) -> tuple[Entry, ...]:
+    return standard_entries(int(lists.folds[0].products.image.counts.max(initial=0)), lists.fused)
 
 
 def _tried(
-    entries: Sequence[Entry], budgets: Sequence[int], some: _Parts, judges: Sequence[Measured]
+    entries: Sequence[Entry], budgets: Sequence[int], lists: FoldedLists, judges: Sequence[QuerySet]
 ) -> dict[int, list[Trial]]:
     trials: dict[int, list[Trial]] = {budget: [] for budget in budgets}
     for entry in entries:
-        for trial, budget in _trials(entry, list(trials), some, judges):
+        for trial, budget in _trials(entry, list(trials), lists, judges):
             trials[budget].append(trial)
     return trials
 
 
-def _judges(given: Given, qrels: Qrels, rows: NDArray[np.int32]) -> tuple[tuple[Measured, ...], str]:
-    """Who chooses (the first) and who judges (the last), and what the choice is called."""
-    truth = _measured(rows, qrels)
+def _judges(lists: FoldedLists, qrels: Qrels) -> tuple[tuple[QuerySet, ...], str]:
+    """The queries that choose (first) and those that judge (last), and the basis of the choice."""
+    rows, products = lists.rows, lists.folds[0].products
+    truth = _with_variants(rows, qrels)
     if len(np.unique(group_numbers(truth.groups))) >= FEWEST_GROUPS:
         return (truth,), "known groups"
-    proxy = _measured(rows, crossed_links(given.every_text, given.every_image))
+    proxy = _with_variants(rows, crossed_links(products.text, products.image))
     return (proxy, truth), "proxy" if len(proxy.rows) >= FEWEST_GROUPS else "default"
 
 
-def _measured(rows: NDArray[np.int32], qrels: Qrels) -> Measured:
+def _with_variants(rows: NDArray[np.int32], qrels: Qrels) -> QuerySet:
+    """Those of the products that have known variants."""
     known = np.diff(qrels.variants(rows)[0])
-    return Measured(rows[known > 0], qrels)
+    return QuerySet(rows[known > 0], qrels)
 
 
 def crossed_links(text: Run, image: Run, first: int = _FIRST) -> Qrels:
-    """The proxy's pairs: products that a link by picture and then a link by text join, in either direction.
+    """The proxy's pairs: products that a link by picture and then a link by text connect, in either direction.
 
     Args:
         text: Text lists of every product.
         image: Image lists of every product.
-        first: A link is a pair in which each stands among the other's first so many.
+        first: A link is a pair of products that are each among the other's first so many neighbours.
     """
     by_text, by_image = (_mutual(run.matrix(first)[0]) for run in (text, image))
     through = by_text[by_image] if len(text) else np.zeros((0, first, first), np.int32)
@@ -391,38 +305,51 @@ def crossed_links(text: Run, image: Run, first: int = _FIRST) -> Qrels:
 
 
 def _mutual(rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Neighbours (n, m) that have the product among theirs, the others as −1."""
+    """The neighbours (n, m) that have the product among their own neighbours; the others are −1."""
     back = (rows[rows] == np.arange(len(rows))[:, None, None]).any(axis=2)
     return np.where(back & (rows >= 0), rows, -1)
 
 
 def cut_for(lengths: NDArray[np.integer], budget: float) -> int:
-    """Where lists of these lengths must be cut for their mean length to come nearest to a budget.
+    """The cut that brings the mean length of lists of these lengths nearest to a budget.
 
-    Lists that hold less in the mean are not cut: the longest's length is returned.
+    If the mean length is below the budget, lists are not cut: the length of the longest is returned.
     """
     longest = int(lengths.max(initial=0))
     if not longest or lengths.mean() <= budget:
         return max(1, longest)
-    # The mean grows by the share of lists that reach further, so running sums give it for every cut at once.
+    # Each step of the cut adds the share of lists that are at least as long, so one running sum gives all means.
     shorter = np.cumsum(np.bincount(lengths, minlength=longest + 1))[:-1]
     means = np.cumsum(1 - shorter / len(lengths))
     return int(np.argmin(np.abs(means - budget))) + 1
 
 
-def _trials(entry: Entry, budgets: Sequence[int], given: _Parts, judges: Sequence[Measured]) -> list[tuple[Trial, int]]:
-    """One entry at every budget; lists are made once for all the budgets that they serve."""
-    made: tuple[int, Run] | None = None
-    tried = []
+def _trials(
+    entry: Entry, budgets: Sequence[int], lists: FoldedLists, judges: Sequence[QuerySet]
+) -> list[tuple[Trial, int]]:
+    """One entry at every budget; budgets that read lists of the same depth share the candidates."""
+    candidates: tuple[int, Run] | None = None
+    trials = []
     for budget in sorted(budgets):
-        depth = _walk_length(entry, given, budget) if entry.walks else _list_depth(budget * entry.deeper, given.deepest)
-        if made is None or made[0] != depth:
-            made = depth, given.made(entry, depth)
-        tried.append((_trial(entry, depth, made[1], budget, judges), budget))
-    return tried
+        depth = _walk_length(entry, lists, budget) if entry.walks else _list_depth(budget * entry.deeper, lists.deepest)
+        if candidates is None or candidates[0] != depth:
+            candidates = depth, _candidates(entry, lists, depth)
+        trials.append((_trial(entry, depth, candidates[1], budget, judges), budget))
+    return trials
 
 
-def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[Measured]) -> Trial:
+def _candidates(entry: Entry, lists: FoldedLists, depth: int) -> Run:
+    """The candidates of an entry from text and image lists of this depth, for all queries."""
+    settings = MergeSettings().model_copy(update={**entry.settings, "n": max(1, depth)})
+    return lists.each(lambda fold: entry.function(fold.top(depth), settings))
+
+
+def _mean_length(entry: Entry, lists: FoldedLists, depth: int) -> float:
+    counts = _candidates(entry, lists, depth).counts
+    return float(counts.mean()) if len(counts) else 0.0
+
+
+def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[QuerySet]) -> Trial:
     cut = cut_for(run.counts, budget)
     run = run.top(cut)
     n = depth if entry.walks or entry.deeper > 1 else cut
@@ -431,7 +358,7 @@ def _trial(entry: Entry, depth: int, run: Run, budget: int, judges: Sequence[Mea
     return Trial(entry.strategy, settings, cost, tuple(_recall(run, judge, cut) for judge in judges))
 
 
-def _recall(run: Run, judge: Measured, cut: int) -> Values:
+def _recall(run: Run, judge: QuerySet, cut: int) -> Values:
     """Recall of each query of the judge."""
     if not len(judge.rows):
         return np.zeros(0)
@@ -442,35 +369,35 @@ def _recall(run: Run, judge: Measured, cut: int) -> Values:
 
 
 def _list_depth(wanted: int, deepest: int) -> int:
-    """The least of 200, 500, 1,000, 2,000, … that suffices, so that budgets share lists; at most the deepest."""
+    """The smallest of 200, 500, 1,000, 2,000, … that suffices, so that budgets share lists; at most the deepest."""
     depth, steps = 200, (2.5, 2.0, 2.0)
     while depth < wanted:
         depth, steps = int(depth * steps[0]), (*steps[1:], steps[0])
     return min(depth, deepest)
 
 
-def _walk_length(entry: Entry, given: _Parts, budget: int) -> int:
-    """The N at which a walk reaches the budget in the mean with a little to spare; the deepest where none does."""
-    deepest = max(int(part.text.counts.max(initial=0)) for part in given.parts)
-    size = len(given.rows)
-    sample = given.of(np.arange(0, size, -(-size // _SAMPLE) or 1))
+def _walk_length(entry: Entry, lists: FoldedLists, budget: int) -> int:
+    """The N at which the hop's mean length slightly exceeds the budget; the deepest N if none does."""
+    deepest = max(int(fold.text.counts.max(initial=0)) for fold in lists.folds)
+    size = len(lists)
+    sample = lists.of(np.arange(0, size, -(-size // _SAMPLE) or 1))
     wanted = budget * _SLACK
-    # Doubling brackets N; within the bracket the straight line between its ends says where to look next.
+    # Doubling brackets N; within the bracket the next N is interpolated between its ends.
     low, at_low, high = 0, 0.0, 1
-    while (at_high := sample.mean_length(entry, high)) < wanted and high < deepest:
+    while (at_high := _mean_length(entry, sample, high)) < wanted and high < deepest:
         low, at_low, high = high, at_high, min(2 * high, deepest)
     while at_high >= wanted and high - low > 1:
         middle = low + round((high - low) * (wanted - at_low) / (at_high - at_low))
         middle = min(max(middle, low + 1), high - 1)
-        if (there := sample.mean_length(entry, middle)) < wanted:
-            low, at_low = middle, there
+        if (at_middle := _mean_length(entry, sample, middle)) < wanted:
+            low, at_low = middle, at_middle
         else:
-            high, at_high = middle, there
+            high, at_high = middle, at_middle
     return min(high, max(1, deepest))
 
 
 def _folds(numbered: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each query: whole groups, dealt in random order."""
+    """The fold of each query; whole groups are dealt to folds in random order."""
     groups = int(numbered.max(initial=-1)) + 1
     order: NDArray[np.int64] = np.random.default_rng(seed).permutation(groups) % max(2, min(folds, groups))
     return order[numbered]
@@ -478,12 +405,13 @@ def _folds(numbered: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int
 
 @dataclass(frozen=True, eq=False)
 class _Picks:
-    """What was chosen.
+    """The choice among the trials of one budget.
 
     Attributes:
-        chosen: Place of the trial that is named.
-        runner_up: Place of the runner-up's, −1 where there is none.
-        by_query: int64 (q, 2): what each query is judged by, of the chosen and of the runner-up.
+        chosen: Position of the trial that is named.
+        runner_up: Position of the runner-up's, −1 if there is none.
+        by_query: int64 (q, 2): positions of the trials that each query is judged by, for the chosen strategy and for
+            the runner-up.
     """
 
     chosen: int
@@ -491,8 +419,8 @@ class _Picks:
     by_query: NDArray[np.int64]
 
 
-def _picks(tried: Sequence[Trial], judges: Sequence[Measured], fold: NDArray[np.int64], basis: str) -> _Picks:
-    """Chooses on the queries of all other folds what each fold is judged by, and on all queries what is named."""
+def _picks(tried: Sequence[Trial], judges: Sequence[QuerySet], fold: NDArray[np.int64], basis: str) -> _Picks:
+    """For each fold the choice on all other folds, which judges it; and the choice on all queries, which is named."""
     names = [trial.strategy for trial in tried]
     if basis == "default":
         chosen = names.index("rrf") if "rrf" in names else 0
@@ -503,16 +431,16 @@ def _picks(tried: Sequence[Trial], judges: Sequence[Measured], fold: NDArray[np.
     by_query = np.tile([chosen, runner_up], (len(judges[-1].rows), 1))
     if basis == "known groups":
         second = names[runner_up]
-        for one in np.unique(fold):
-            others = fold != one
+        for number in np.unique(fold):
+            others = fold != number
             choice, _ = _choose(names, recall[others], numbered[others])
             rivals = [place for place, name in enumerate(names) if name == second]
-            by_query[fold == one] = choice, max(rivals, key=lambda place: recall[others][:, place].mean())
+            by_query[fold == number] = choice, max(rivals, key=lambda place: recall[others][:, place].mean())
     return _Picks(chosen, runner_up, by_query)
 
 
 def _choose(names: Sequence[str], recall: Values, numbered: NDArray[np.int64]) -> tuple[int, int]:
-    """The place of the chosen trial and that of the best of another strategy (−1 where there is no other)."""
+    """Position of the chosen trial, and of the best trial of another strategy (−1 if there is no other)."""
     means = recall.mean(axis=0)
     best = int(np.argmax(means))
     champions = [
@@ -527,14 +455,14 @@ def _choose(names: Sequence[str], recall: Values, numbered: NDArray[np.int64]) -
 
 def _standard_errors(values: Values, numbered: NDArray[np.int64]) -> Values:
     """Standard errors of the columns' means, groups being the sampling units (ratio estimator)."""
-    there, place = np.unique(numbered, return_inverse=True)
-    residuals = np.zeros((len(there), values.shape[1]))
-    np.add.at(residuals, place, values - values.mean(axis=0))
-    scale = len(there) / max(len(there) - 1, 1)
+    groups, group_of = np.unique(numbered, return_inverse=True)
+    residuals = np.zeros((len(groups), values.shape[1]))
+    np.add.at(residuals, group_of, values - values.mean(axis=0))
+    scale = len(groups) / max(len(groups) - 1, 1)
     return np.asarray(np.sqrt(scale * (residuals**2).sum(axis=0)) / len(values))
 
 
-def _offer(budget: int, tried: Sequence[Trial], picks: _Picks, truth: Measured, options: dict[str, int]) -> Offer:
+def _offer(budget: int, tried: Sequence[Trial], picks: _Picks, truth: QuerySet, options: dict[str, int]) -> Offer:
     chosen = tried[picks.chosen]
     runner_up = tried[picks.runner_up].strategy if picks.runner_up >= 0 else ""
     recall: _Span = (None, None, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from candidates.artifacts import write_json
 from candidates.qrels import Qrels
 from candidates.settings import FusedSettings
-from service.learning.held_out import HeldOut, View, held_out, looked_up
-from service.learning.planner import BUDGETS, Given, Plan, budgets_around, plan
+from fusion.merge.lists import FoldedLists
+from service.learning.held_out import held_out, looked_up
+from service.learning.planner import BUDGETS, Plan, budgets_around, plan
 from service.runs.job import Job
 
 MOST_QUERIES = 2000
@@ -44,7 +44,7 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettin
     qrels, size = job.truth("learning") if qrels is None else qrels, len(job.catalogue)
     budgets = tuple(budget for budget in budgets_around(asked) if budget < size) or (max(1, size - 1),)
     return plan(
-        _given(job, qrels, fused or job.fused),
+        _lists(job, qrels, fused or job.fused),
         qrels,
         asked=asked,
         budgets=[one for one in BUDGETS if one in budgets] or budgets,
@@ -53,35 +53,23 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettin
     )
 
 
-def _given(job: Job, qrels: Qrels, fused: FusedSettings) -> Sequence[Given]:
+def _lists(job: Job, qrels: Qrels, fused: FusedSettings) -> FoldedLists:
     """The lists of a sample of products with known variants; of any products where none are known."""
     if len(qrels.queries()):
-        return [given_of(view, job.threads) for view in _sampled(held_out(job).weighed(fused), job.settings.run.seed)]
+        return _sampled(held_out(job).queries.fused_with(fused), job.settings.run.seed)
     rows, draw = job.catalogue.axis.rows, np.random.default_rng(job.settings.run.seed)
     rows = rows if len(rows) <= MOST_QUERIES else np.sort(draw.choice(rows, MOST_QUERIES, replace=False))
-    return [given_of(looked_up(job, rows).weighed(fused), job.threads)]
+    return FoldedLists((looked_up(job, rows).fused_with(fused),))
 
 
-def _sampled(held_out: HeldOut, seed: int) -> list[View]:
-    """Each view with its share of the queries."""
-    share = min(1.0, MOST_QUERIES / len(held_out.rows))
+def _sampled(lists: FoldedLists, seed: int) -> FoldedLists:
+    """Each fold with its share of the queries."""
+    share = min(1.0, MOST_QUERIES / len(lists))
     draw = np.random.default_rng(seed)
-    sizes = [max(1, round(share * len(view.rows))) for view in held_out.views]
-    return [
-        view if size == len(view.rows) else view.of(np.sort(draw.choice(len(view.rows), size, replace=False)))
-        for view, size in zip(held_out.views, sizes, strict=True)
-    ]
-
-
-def given_of(view: View, threads: int) -> Given:
-    """The lists of a view, as the planner takes them."""
-    return Given(
-        view.text,
-        view.image,
-        view.every_text,
-        view.every_image,
-        threads,
-        view.fused,
-        view.every_fused,
-        view.hop,
+    sizes = [max(1, round(share * len(fold))) for fold in lists.folds]
+    return FoldedLists(
+        tuple(
+            fold if size == len(fold) else fold.of(np.sort(draw.choice(len(fold), size, replace=False)))
+            for fold, size in zip(lists.folds, sizes, strict=True)
+        )
     )

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from candidates.run import Run
 from candidates.vectors import Vectors
 from service.learning.guesses import guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import with_guesses
@@ -32,19 +31,10 @@ def ingredients(job: Job) -> Ingredients:
 
 @dataclass(frozen=True, eq=False)
 class Lookups:
-    """How products are looked up in one pair of spaces.
-
-    Attributes:
-        text: By text.
-        image: By picture.
-        lexical: By the letters of texts, the same in all spaces; None where nothing is fused.
-        every_lexical: Its lists of every product.
-    """
+    """How products are looked up in one pair of spaces, by text and by picture."""
 
     text: ByText
     image: ImageLookup
-    lexical: ByText | None = None
-    every_lexical: Run | None = None
 
 
 @dataclass(frozen=True, eq=False)

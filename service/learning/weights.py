@@ -42,7 +42,7 @@ def learned_weights(job: Job, budget: int) -> FusedWeights | None:
     known = job.truth("learning").queries()
     if not len(known):
         return None
-    found = held_out(job)
+    found = held_out(job).queries
     places = np.flatnonzero(np.isin(found.rows, known))
     seed, threads = job.settings.run.seed, job.threads
     learned = learn_weights(

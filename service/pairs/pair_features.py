@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from candidates.pairs import PairTable
 from candidates.vectors import Vectors
+from fusion.merge.lists import QueryLists
 from fusion.pairs.feature_context import Looks, PairContext, Space
 from fusion.pairs.table import with_features
 from service.learning.heads import split_groups
-from service.learning.held_out import FOLDS, Everyone, everyone
+from service.learning.held_out import FOLDS, candidates_of, every_product, lexical_lookup
 from service.learning.spaces import Ingredients, Shrinkage
 from service.learning.taught import Lookups, ingredients, taught_lookups
 from service.neighbours import depths
-from service.neighbours.open import open_image, open_lexical, open_text
+from service.neighbours.open import open_image, open_text
 from service.runs.job import Job
 from service.runs.progress import track
 
@@ -26,43 +27,31 @@ MOST_GROUPS = 5_000
 """With more known groups than this a sample of so many is held out at once, instead of all of them by turns."""
 
 
-@dataclass(frozen=True, eq=False)
-class Base:
-    """What is the same in all spaces.
+def _context(job: Job, lookups: Lookups, lists: QueryLists) -> PairContext:
+    """What the features of pairs are computed from, in one pair of spaces.
 
-    Attributes:
+    Args:
         job: The run.
-        lexical: The look-up by letters, and its lists.
-        looks: What the pictures look like.
+        lookups: How products are looked up there.
+        lists: The lists of every product that they found, fused.
     """
-
-    job: Job
-    lexical: Lookups
-    looks: Looks | None
-
-    @classmethod
-    def of(cls, job: Job) -> Base:
-        """Opens what a run has."""
-        lookup = open_lexical(job)
-        deep = depths.below_fused(job, depths.feature_lists(job))
-        letters = Lookups(open_text(job), open_image(job), lookup, lookup.neighbours(job.catalogue.axis.rows, deep))
-        return cls(job, letters, looks_of(job))
-
-    def context(self, found: Everyone, before: PairContext | None = None) -> PairContext:
-        """What features are computed from; what depends on the catalogue alone is taken over from `before`."""
-        hub = self.job.fused.hub_weight
-        spaces = {
-            "text": Space.of(found.text.weights, found.lists.text, hub_weight=hub),
-            "image": Space.of(found.image.vectors.values, found.lists.image, found.image.owners, hub_weight=hub),
-            "lexical": Space.of(found.lexical.weights, found.lists.lexical, hub_weight=hub),
-        }
-        if before is not None:
-            return before.with_lists(spaces, found.fused)
-        return PairContext(self.job.catalogue, spaces, found.fused, self.looks, self.job.threads)
+    hub, lexical = job.fused.hub_weight, lexical_lookup(job)
+    assert lists.lexical is not None
+    assert lists.fused is not None
+    spaces = {
+        "text": Space.of(lookups.text.weights, lists.text, hub_weight=hub),
+        "image": Space.of(lookups.image.vectors.values, lists.image, lookups.image.owners, hub_weight=hub),
+        "lexical": Space.of(lexical.weights, lists.lexical, hub_weight=hub),
+    }
+    return PairContext(job.catalogue, spaces, lists.fused, looks_of(job), job.threads)
 
 
 def looks_of(job: Job) -> Looks | None:
-    """What the pictures look like; None where there are none."""
+    """What the pictures look like, read once; None where there are none."""
+    return job.once("looks", lambda: _looks(job))
+
+
+def _looks(job: Job) -> Looks | None:
     axis, owners = job.pictures.axis, job.pictures.owners
     if not len(axis):
         return None
@@ -71,8 +60,8 @@ def looks_of(job: Job) -> Looks | None:
 
 def own_features(job: Job, pairs: PairTable) -> PairTable:
     """The features of pairs in the spaces of the run itself."""
-    base = Base.of(job)
-    return with_features(base.context(everyone(job, base.lexical, depths.feature_lists(job))), pairs)
+    lookups = Lookups(open_text(job), open_image(job))
+    return with_features(_context(job, lookups, every_product(job, lookups, depths.feature_lists(job))), pairs)
 
 
 def held_out_pairs(job: Job, bound: NDArray[np.int32] | None = None) -> PairTable:
@@ -88,11 +77,8 @@ def held_out_pairs(job: Job, bound: NDArray[np.int32] | None = None) -> PairTabl
         job: The run.
         bound: int32 (n,): groups that are dealt to folds whole; those that may be learned from where not given.
     """
-    made_of, base = ingredients(job), Base.of(job)
-    share = _shrinkage(job)
-    parts = [
-        _part(job, made_of, base, part, share) for part in track(list(_parts(job, bound)), "pairs of groups held out")
-    ]
+    made_of, shrinkage = ingredients(job), _shrinkage(job)
+    parts = [_part(job, made_of, part, shrinkage) for part in track(list(_parts(job, bound)), "held-out pairs")]
     order = np.argsort(np.concatenate([part.keys for part in parts]), kind="stable")
     left, right = (np.concatenate([getattr(part, side) for part in parts])[order] for side in ("left", "right"))
     columns = {name: np.concatenate([part.columns[name] for part in parts])[order] for name in parts[0].columns}
@@ -153,12 +139,8 @@ def _shrinkage(job: Job) -> Shrinkage | None:
     return Shrinkage(*((learned[side]["shrinkage"],) for side in ("text", "image"))) if learned else None
 
 
-def _part(job: Job, made_of: Ingredients, base: Base, part: _Part, shrinkage: Shrinkage | None) -> PairTable:
-    lookups = replace(
-        taught_lookups(job, made_of, part.taught, part.left_out, shrinkage),
-        lexical=base.lexical.lexical,
-        every_lexical=base.lexical.every_lexical,
-    )
-    found = everyone(job, lookups, depths.feature_lists(job))
-    pairs = PairTable.of_candidates(found.candidates(job.merge, job.fused, job.threads))
-    return with_features(base.context(found), pairs.take(part.takes(pairs)))
+def _part(job: Job, made_of: Ingredients, part: _Part, shrinkage: Shrinkage | None) -> PairTable:
+    lookups = taught_lookups(job, made_of, part.taught, part.left_out, shrinkage)
+    lists = every_product(job, lookups, depths.feature_lists(job))
+    pairs = PairTable.of_candidates(candidates_of(lists, job.merge))
+    return with_features(_context(job, lookups, lists), pairs.take(part.takes(pairs)))

@@ -13,7 +13,7 @@ from candidates.qrels import Qrels
 from candidates.run import Run
 from eval.bootstrap import Interval, intervals
 from eval.metrics import judged, recall
-from service.learning.held_out import held_out
+from service.learning.held_out import fused_lists, held_out, hopped
 from service.learning.planning import planned
 from service.pipeline.order import between, run_steps
 from service.runs.choices import Choices
@@ -75,14 +75,16 @@ def held_out_figures(job: Job) -> list[Figure]:
     truth = job.truth("evaluation")
     if len(np.unique(truth.groups[truth.queries()])) < 2:
         return []
-    found = held_out(job)
-    lists = {"text": found.text, "image": found.image, "fused": found.fused, "fused hop": found.fused_hop()}
-    return [one for name, run in lists.items() if run is not None for one in _figures(name, run, truth, job)]
+    queries = held_out(job).queries
+    lists: dict[str, Run] = {"text": queries.text, "image": queries.image}
+    if queries.fused:
+        lists |= {"fused": queries.each(fused_lists), "fused hop": queries.each(hopped)}
+    return [figure for name, run in lists.items() for figure in _figures(name, run, truth, job)]
 
 
 def _figures(name: str, run: Run, qrels: Qrels, job: Job) -> list[Figure]:
     measured = judged(run, qrels)
     table = np.stack([recall(measured, k) for k in AT], axis=1)
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
-    found = intervals(table, qrels.groups[held_out(job).rows], **options)
+    found = intervals(table, qrels.groups[held_out(job).queries.rows], **options)
     return [Figure(name, k, one) for k, one in zip(AT, found, strict=True)]

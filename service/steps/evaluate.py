@@ -6,17 +6,19 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from candidates.artifacts import write_json, write_parquet
 from candidates.provenance import Candidates
-from candidates.run import Run, stacked
+from candidates.run import Run
 from eval.bootstrap import Interval, interval
-from eval.curves import Measured, to_table
+from eval.curves import QuerySet, to_table
 from eval.metrics import METRICS, by_group, judged, pairs_completeness, recall, reduction_ratio
 from eval.plots import curves_png
 from eval.slices import Slice, by_group_size, slices, within_and_across
 from service.files.candidate_files import read_candidates
 from service.learning.curve import Deep, deep_lists, gains, operating_points
+from service.learning.held_out import candidates_of
 from service.learning.missed import estimate_missed
 from service.neighbours import depths
 from service.runs.job import Job
@@ -62,7 +64,7 @@ def _measure(job: Job) -> Counts:
         "metrics": _metric_rows(job, deep, own, found),
         "gains": gains(job, deep, made),
         "slices": [asdict(one) for one in _slices(job, own)],
-        "folds": len(deep.held_out.views) if deep.held_out.crossed else 0,
+        "folds": len(deep.held_out.queries.folds) if deep.held_out.cross_validated else 0,
         "missed": _missed(job, deep),
     }
     write_json(job.folder.evaluation, document)
@@ -76,26 +78,31 @@ def _measure(job: Job) -> Counts:
 
 
 def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
-    """The candidates that tell of pairs, and those of the queries.
+    """The candidates that pairs are counted from, and those of the measured queries.
 
-    Those that the run made came of all known groups. Where spaces were learned from these very groups, the queries
-    are measured on candidates made in the same way without their own groups' part.
+    The run's own candidates come from all known groups. Where the spaces were learned from these groups, the queries
+    are measured on candidates made in the same way, their own groups left out.
     """
-    if deep.held_out.crossed:
-        own = deep.held_out.candidates(job.merge, job.truth("evaluation").groups if job.merge.collapse_known else None)
+    if deep.held_out.cross_validated:
+        siblings = _siblings(job)
+        own = deep.held_out.queries.each(lambda fold: candidates_of(fold, job.merge, siblings))
         return own, own
     everything = read_candidates(job.folder.candidates, job.catalogue.axis)
     return everything, everything.take(deep.queries.rows)
 
 
+def _siblings(job: Job) -> NDArray[np.int32] | None:
+    """Known groups whose members count towards no budget."""
+    return job.truth("evaluation").groups if job.merge.collapse_known else None
+
+
 def _missed(job: Job, deep: Deep) -> dict[str, Any]:
     """The estimate of variants outside the candidates, on a fair sample of all products."""
-    fair, depth = deep.held_out.fair, depths.curve_lists(job)
-    text, image = (stacked([getattr(view, kind).top(depth) for view in fair]) for kind in ("text", "image"))
-    siblings = job.truth("evaluation").groups if job.merge.collapse_known else None
-    own = stacked([view.candidates(job.merge, siblings) for view in fair])
-    made = estimate_missed(text, image, job.truth("evaluation"), own, seed=job.settings.run.seed)
-    return asdict(made) | {"products": len(text), "of": len(job.catalogue)}
+    fair, depth, siblings = deep.held_out.fair, depths.curve_lists(job), _siblings(job)
+    own = fair.each(lambda fold: candidates_of(fold, job.merge, siblings))
+    text, image = fair.text.top(depth), fair.image.top(depth)
+    found = estimate_missed(text, image, job.truth("evaluation"), own, seed=job.settings.run.seed)
+    return asdict(found) | {"products": len(text), "of": len(job.catalogue)}
 
 
 def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -105,7 +112,7 @@ def _metric_rows(job: Job, deep: Deep, own: Candidates, found: dict[str, Any]) -
     return [chosen | {"chosen": True, "values": chosen["values"] | both}, *lists]
 
 
-def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
+def _row(name: str, run: Run, queries: QuerySet) -> dict[str, Any]:
     lists = judged(run, queries.qrels)
     return {
         "strategy": name,
@@ -116,7 +123,7 @@ def _row(name: str, run: Run, queries: Measured) -> dict[str, Any]:
     }
 
 
-def _of_candidates(job: Job, everything: Candidates, own: Candidates, queries: Measured) -> dict[str, Any]:
+def _of_candidates(job: Job, everything: Candidates, own: Candidates, queries: QuerySet) -> dict[str, Any]:
     lists = judged(own, job.truth("evaluation"))
     values = recall(lists, len(job.catalogue))
     reached: Interval = interval(values, queries.groups, resamples=job.settings.evaluation.bootstrap)

@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from candidates.provenance import Candidates
-from candidates.run import Run
-from fusion.merge.strategies import Lists, Three, cap, fuse_lists, merge
+from fusion.merge.lists import QueryLists
+from fusion.merge.strategies import merge
 from service.files.candidate_files import is_made_of, part_path, write_part
 from service.neighbours import depths
 from service.neighbours.vectors import neighbours_run
@@ -40,8 +39,11 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
     step = Step(folder, "expand", inputs, (folder.candidates,))
 
     def work(within: slice = slice(None)) -> Counts:
-        text, image, hubs = cap(neighbours_run(job, "text"), neighbours_run(job, "image"), settings)
-        lists = Lists(text, image, _groups(job), job.threads, _fused(job, text, image), job.fused)
+        lists = QueryLists(
+            neighbours_run(job, "text"), neighbours_run(job, "image"), fusing=job.fused, threads=job.threads
+        )
+        lists, hubs = lists.capped(settings.hub_cap)
+        lists = _with_fused(job, lists)
         made = [_part(job, lists, start, step.key) for start in track(_starts(job, within), "candidates")]
         return {"strategy": settings.strategy, "candidates": sum(made), "cut_by_hub_cap": hubs}
 
@@ -72,21 +74,20 @@ def _groups(job: Job) -> NDArray[np.int32] | None:
     return job.truth("evaluation").groups if job.merge.collapse_known else None
 
 
-def _fused(job: Job, text: Run, image: Run) -> Candidates | None:
-    """Fused lists of every product, for the strategy that asks them again."""
+def _with_fused(job: Job, lists: QueryLists) -> QueryLists:
+    """The lists with fused lists of every product, for the strategy that asks them again."""
     if job.merge.strategy != "fused":
-        return None
-    lists = Three(text, neighbours_run(job, "lexical"), image)
-    return fuse_lists(lists, job.fused, depths.fused_lists(job), job.threads)
+        return lists
+    fused = replace(lists, lexical=neighbours_run(job, "lexical")).fuse(depths.fused_lists(job))
+    return replace(lists, fused=fused)
 
 
-def _part(job: Job, every: Lists, start: int, key: str) -> int:
+def _part(job: Job, every: QueryLists, start: int, key: str) -> int:
     """Writes one part unless it is there; returns how many candidates it holds."""
     path = _path(job, start)
     if not is_made_of(path, key):
         axis = job.catalogue.axis
         rows = axis.rows[start : start + job.settings.run.part]
-        text = every.text if len(rows) == len(axis) else every.text.take(rows)
-        made = merge(replace(every, text=text), job.merge)
+        made = merge(every.of(rows), job.merge, _groups(job))
         write_part(path, made, start, axis, key)
     return int(pq.read_metadata(path).num_rows)

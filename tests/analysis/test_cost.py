@@ -23,7 +23,7 @@ from candidates.errors import VariantsError
 from candidates.settings import Settings
 from candidates.vectors import Vectors
 from eval.curves import find
-from service.learning.held_out import held_out
+from service.learning.held_out import candidates_of, held_out
 from service.pipeline.run import run
 from tests.eval.made_up import qrels_of
 
@@ -71,7 +71,7 @@ def test_every_strategy_stands_at_every_budget(rows):
 
 def test_a_list_of_so_many_finds_what_sets_say(planned, rows):
     for name in ("text", "image"):
-        lists = getattr(held_out(planned), name)
+        lists = getattr(held_out(planned).queries, name)
         for one in rows:
             if one.strategy == name:
                 assert one.recall == pytest.approx(by_sets(planned, lists.top(one.budget)))
@@ -83,11 +83,11 @@ def test_as_published_nothing_is_learned_and_search_is_exact(planned, plain):
     scores = vectors[rows] @ vectors.T
     scores[np.arange(len(rows)), rows] = -np.inf
     nearest = np.sort(np.argsort(-scores, axis=1, kind="stable")[:, :10], axis=1)
-    found = [sorted(held_out(plain).text.top(10).ranked(query)[0].tolist()) for query in range(len(rows))]
+    found = [sorted(held_out(plain).queries.text.top(10).ranked(query)[0].tolist()) for query in range(len(rows))]
     assert np.mean([len(set(one) & set(two)) for one, two in zip(nearest.tolist(), found, strict=True)]) > 9.95
     point = find(measured_points(plain), "text", n=10)
-    assert point.recall == pytest.approx(by_sets(planned, held_out(plain).text.top(10)))
-    assert held_out(plain).fused is None
+    assert point.recall == pytest.approx(by_sets(planned, held_out(plain).queries.text.top(10)))
+    assert not held_out(plain).queries.fused
 
 
 def test_looking_as_published_writes_nothing_into_the_run(planned):
@@ -108,7 +108,9 @@ def test_further_candidates_buy_the_difference_of_the_means(planned):
     assert [(step.less, step.more) for step in steps] == list(pairwise(budgets))
     for step in steps:
         lists = [
-            held_out(planned).candidates(made.offer(budget).merge(planned.settings.merge))
+            held_out(planned).queries.each(
+                lambda fold, offer=made.offer(budget): candidates_of(fold, offer.merge(planned.settings.merge))
+            )
             for budget in (step.less, step.more)
         ]
         assert [step.before, step.after] == pytest.approx([by_sets(planned, one) for one in lists])

@@ -10,20 +10,21 @@ from candidates.errors import AxisMismatch, SchemaError
 from candidates.provenance import CandidatePart, Candidates
 from eval.bootstrap import intervals
 from eval.curves import (
-    Measured,
     OperatingPoint,
+    QuerySet,
     Setting,
     Sweep,
     find,
     from_table,
     pareto,
     points,
-    sweep_hop,
     sweep_list,
     sweep_union,
+    sweep_walk,
     to_table,
 )
 from eval.metrics import by_group, judged, recall
+from fusion.merge.hop import walks
 from tests.eval.made_up import drawn_lists, drawn_qrels, qrels_of, run_of, variants_of
 
 SEEDS = range(40)
@@ -33,7 +34,7 @@ GRID = (1, 2, 3, 7, 20)
 def drawn(seed):
     """Random truth, the queries measured, and random text lists and image lists of them."""
     qrels = drawn_qrels(seed)
-    queries = Measured(qrels.queries(), qrels)
+    queries = QuerySet(qrels.queries(), qrels)
     rows = queries.rows.tolist()
     return queries, drawn_lists(qrels, rows, f"text {seed}"), drawn_lists(qrels, rows, f"image {seed}")
 
@@ -125,13 +126,40 @@ def hop_by_sets(query, text, look_ups, n, k):
     return found - {query, -1}
 
 
+def walked(query, text, look_ups, k):
+    """The hop in plain Python: each candidate with the step at which it enters, in the order of the walk."""
+    steps = {}
+    for step, seed in enumerate([query, *text]):
+        for row in [seed] * (step > 0) + look_ups[seed, :k].tolist():
+            if row not in (query, -1):
+                steps.setdefault(row, step)
+    return steps
+
+
+def plain_walks(queries, text, look_ups, k, cuts=()):
+    """The walks of all queries as blocks of arrays, a new block at each cut."""
+    steps = [walked(query, one, look_ups, k) for query, one in zip(queries.rows.tolist(), text, strict=True)]
+    run = run_of(queries.qrels, queries.rows, [list(one) for one in steps], cuts)
+    for part in run.parts:
+        yield part, np.array([step for one in steps[part.start : part.stop] for step in one.values()], np.int32)
+
+
+def hop_walks(queries, text, look_ups, k, cuts=()):
+    """The same from the hop itself, in blocks of a few queries."""
+    qrels = queries.qrels
+    image = run_of(qrels, range(len(look_ups)), [[row for row in one if row >= 0] for one in look_ups.tolist()])
+    yield from walks(run_of(qrels, queries.rows, text), image, max(GRID), k, most=30)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("k", [0, 1, 2, 4])
-def test_the_hop_at_every_n_against_sets(seed, k):
+@pytest.mark.parametrize("blocks", [plain_walks, hop_walks])
+def test_the_hop_at_every_n_against_sets(seed, k, blocks):
     queries, text, _ = drawn(seed)
     look_ups = drawn_look_ups(len(queries.qrels.items), seed)
     run = run_of(queries.qrels, queries.rows, text, cuts=[len(text) // 2])
-    sweep = sweep_hop(run, look_ups, queries, GRID, k)
+    made = blocks(queries, text, look_ups, k, cuts=[len(text) // 3, len(text) // 3, len(text) // 2])
+    sweep = sweep_walk("hop", run, made, queries, GRID, k)
     assert sweep.settings == tuple(Setting(n=n, k=k) for n in reached(text))
     check_against_sets(
         sweep,
@@ -144,23 +172,25 @@ def test_the_hop_at_every_n_against_sets(seed, k):
 
 def test_a_hop_on_paper():
     # p0 … p3 are variants. Text finds p1, then p4; the look-ups bring p2 (of p0 itself), p5 (of p1), p3 (of p4).
-    queries = Measured(np.array([0], np.int32), qrels_of([0, 0, 0, 0, 1, 1]))
+    queries = QuerySet(np.array([0], np.int32), qrels_of([0, 0, 0, 0, 1, 1]))
     text = run_of(queries.qrels, [0], [[1, 4]])
     look_ups = np.array([[2, 5], [5, 0], [0, 1], [0, 1], [3, 2], [4, 0]], np.int32)
-    one = sweep_hop(text, look_ups, queries, [1, 2], 1)
-    assert (one.counts.tolist(), one.hits.tolist()) == ([[3, 5]], [[2, 3]])
-    none = sweep_hop(text, look_ups, queries, [1, 2], 0)
-    assert (none.counts.tolist(), none.hits.tolist()) == ([[1, 2]], [[1, 1]])
+
+    def counted(k):
+        sweep = sweep_walk("hop", text, plain_walks(queries, [[1, 4]], look_ups, k), queries, [1, 2], k)
+        return sweep.counts.tolist(), sweep.hits.tolist()
+
+    assert counted(1) == ([[3, 5]], [[2, 3]])
+    assert counted(0) == ([[1, 2]], [[1, 1]])
     # The query is a neighbour of its neighbours, but never its own candidate.
-    two = sweep_hop(text, look_ups, queries, [1, 2], 2)
-    assert (two.counts.tolist(), two.hits.tolist()) == ([[3, 5]], [[2, 3]])
+    assert counted(2) == ([[3, 5]], [[2, 3]])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_look_ups_the_hop_is_text_alone(seed):
     queries, text, _ = drawn(seed)
     run = run_of(queries.qrels, queries.rows, text)
-    hop = sweep_hop(run, drawn_look_ups(len(queries.qrels.items), seed), queries, GRID, 0)
+    hop = sweep_walk("hop", run, plain_walks(queries, text, np.zeros((len(run.items), 0), int), 0), queries, GRID, 0)
     alone = sweep_list("text", run, queries, GRID, "n")
     assert np.array_equal(hop.counts, alone.counts)
     assert np.array_equal(hop.hits, alone.hits)
@@ -168,7 +198,7 @@ def test_without_look_ups_the_hop_is_text_alone(seed):
 
 def test_a_depth_that_no_list_reaches_is_never_claimed():
     # Some products have no picture: their lists are empty, and the mean alone would not give the short lists away.
-    queries = Measured(np.array([0, 1, 2], np.int32), qrels_of([0, 0, 0, 1, 1]))
+    queries = QuerySet(np.array([0, 1, 2], np.int32), qrels_of([0, 0, 0, 1, 1]))
     run = run_of(queries.qrels, [0, 1, 2], [[3, 1], [], [0, 1]])
     sweep = sweep_list("image", run, queries, [1, 500, 1000], "k")
     assert [setting.k for setting in sweep.settings] == [1, 2]
@@ -178,39 +208,41 @@ def test_a_depth_that_no_list_reaches_is_never_claimed():
 
 
 def test_lists_that_are_all_empty_make_no_point():
-    queries = Measured(np.array([0, 1], np.int32), qrels_of([0, 0, 1]))
+    queries = QuerySet(np.array([0, 1], np.int32), qrels_of([0, 0, 1]))
     run = run_of(queries.qrels, [0, 1], [[], []])
     pooled = pooled_of(queries, [[], []], [[], []], cuts=[])
     look_ups = np.full((3, 2), -1, np.int32)
     sweeps = [
         sweep_list("text", run, queries, GRID, "n"),
         sweep_union(pooled, queries, [(5, 5)]),
-        sweep_hop(run, look_ups, queries, GRID, 2),
+        sweep_walk("hop", run, plain_walks(queries, [[], []], look_ups, 2), queries, GRID, 2),
     ]
     assert points(sweeps, queries) == []
 
 
-def test_more_look_ups_than_there_are_is_our_own_mistake():
-    queries = Measured(np.array([0], np.int32), qrels_of([0, 0]))
-    with pytest.raises(AssertionError, match="can't give 3"):
-        sweep_hop(run_of(queries.qrels, [0], [[1]]), np.array([[1], [0]], np.int32), queries, [1], 3)
+def test_walks_of_only_some_of_the_queries_are_our_own_mistake():
+    queries = QuerySet(np.array([0, 1], np.int32), qrels_of([0, 0]))
+    run = run_of(queries.qrels, [0, 1], [[1], [0]])
+    blocks = list(plain_walks(queries, [[1], [0]], np.array([[1], [0]]), 1, cuts=[1]))
+    with pytest.raises(AssertionError, match="1 of 2 queries"):
+        sweep_walk("hop", run, blocks[:1], queries, [1], 1)
 
 
 @pytest.mark.parametrize("other", [[1, 0], [0], [0, 2]])
 def test_a_run_of_other_queries_is_refused(other):
-    queries = Measured(np.array([0, 1], np.int32), qrels_of([0, 0, 0]))
+    queries = QuerySet(np.array([0, 1], np.int32), qrels_of([0, 0, 0]))
     run = run_of(queries.qrels, other, [[] for _ in other])
     with pytest.raises(AxisMismatch, match="not those that are measured"):
         sweep_list("text", run, queries, [1], "n")
     with pytest.raises(AxisMismatch, match="not those that are measured"):
-        sweep_hop(run, np.full((3, 1), -1, np.int32), queries, [1], 1)
+        sweep_walk("hop", run, [], queries, [1], 1)
     with pytest.raises(AxisMismatch, match="not those that are measured"):
         sweep_union(Candidates("union", run.queries, run.items, run.parts), queries, [(1, 1)])
 
 
 def test_points_on_paper():
     # Two groups: {p0, p1, p2} and {p3, p4}; ten products in all.
-    queries = Measured(np.array([0, 3, 4], np.int32), qrels_of([0, 0, 0, 1, 1, 2, 3, 4, 5, 6]))
+    queries = QuerySet(np.array([0, 3, 4], np.int32), qrels_of([0, 0, 0, 1, 1, 2, 3, 4, 5, 6]))
     run = run_of(queries.qrels, [0, 3, 4], [[1, 5, 2], [5], [3, 5, 6]])
     made = points([sweep_list("text", run, queries, [1, 3], "n")], queries)
     assert [(point.strategy, point.n, point.k, point.budget, point.queries) for point in made] == [
@@ -244,7 +276,7 @@ def test_points_are_the_metrics_of_the_cut_lists(seed):
 
 
 def test_the_sweep_stops_at_the_share_of_the_catalogue():
-    queries = Measured(np.array([0, 1], np.int32), qrels_of([0, 0, *range(1, 19)]))
+    queries = QuerySet(np.array([0, 1], np.int32), qrels_of([0, 0, *range(1, 19)]))
     run = run_of(queries.qrels, [0, 1], [list(range(2, 12)), list(range(2, 12))])
     sweep = sweep_list("text", run, queries, [1, 4, 5, 6, 10], "n")
     assert [point.n for point in points([sweep], queries, max_share=0.25)] == [1, 4, 5]
@@ -252,9 +284,9 @@ def test_the_sweep_stops_at_the_share_of_the_catalogue():
 
 
 def test_nothing_to_measure():
-    nobody = Measured(np.zeros(0, np.int32), qrels_of([0, 1]))
+    nobody = QuerySet(np.zeros(0, np.int32), qrels_of([0, 1]))
     assert points([sweep_list("text", run_of(nobody.qrels, [], []), nobody, [5], "n")], nobody) == []
-    assert points([], Measured(np.array([0], np.int32), qrels_of([0, 0]))) == []
+    assert points([], QuerySet(np.array([0], np.int32), qrels_of([0, 0]))) == []
 
 
 def point(cost, found, strategy="text", **parameters):
@@ -301,7 +333,7 @@ def test_a_table_without_a_column_is_refused_by_name():
 
 
 def test_every_setting_of_a_sweep_is_a_point():
-    queries = Measured(np.array([0, 1, 2], np.int32), qrels_of([0, 0, 0, 1]))
+    queries = QuerySet(np.array([0, 1, 2], np.int32), qrels_of([0, 0, 0, 1]))
     grids = np.array([[1, 2], [1, 3], [1, 3]], np.int32), np.array([[1, 2], [0, 1], [1, 2]], np.int32)
     made = points([Sweep("rrf", (Setting(budget=1), Setting(budget=3)), *grids)], queries)
     assert [one.budget for one in made] == [1, 3]

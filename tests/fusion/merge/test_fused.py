@@ -5,7 +5,8 @@ import pytest
 
 from candidates.axis import Axis
 from candidates.run import Run
-from fusion.merge.fused import reciprocal_rank, union, weighted
+from fusion.merge.fused import union, weighted
+from fusion.merge.reciprocal import Ranking, fuse
 
 ITEMS = Axis.of(["q", "a", "b", "c", "d"])
 QUERY = Axis.of(["q"])
@@ -20,27 +21,16 @@ TEXT = one_list([1, 2, 3], [0.9, 0.6, 0.5])
 IMAGE = one_list([3, 4], [0.8, 0.4])
 
 
+def rrf(text, image, threads=1):
+    return fuse([Ranking(text, "text"), Ranking(image, "image")], k=60, threads=threads)
+
+
 def order(run):
     return [entry.item_id for entry in run.entries("q")]
 
 
 def test_union_lays_the_lists_into_each_other():
     assert order(union(TEXT, IMAGE)) == ["a", "c", "b", "d"]
-
-
-def test_reciprocal_rank_is_the_sum_of_the_formula():
-    fused = {entry.item_id: entry.score for entry in reciprocal_rank(TEXT, IMAGE, k=60).entries("q")}
-    assert fused["c"] == pytest.approx(1 / (60 + 3) + 1 / (60 + 1))
-    assert fused["a"] == pytest.approx(1 / (60 + 1))
-    assert fused["d"] == pytest.approx(1 / (60 + 2))
-
-
-def test_reciprocal_rank_weighs_the_lists():
-    fused = {
-        e.item_id: e.score for e in reciprocal_rank(TEXT, IMAGE, k=10, image_weight=2, text_weight=0.5).entries("q")
-    }
-    assert fused["c"] == pytest.approx(0.5 / 13 + 2 / 11)
-    assert order(reciprocal_rank(TEXT, IMAGE, k=10, image_weight=2)) == ["c", "d", "a", "b"]
 
 
 def test_weighted_sums_scores_scaled_within_the_query():
@@ -57,8 +47,8 @@ def test_ties_keep_the_texts_order():
     assert order(weighted(equal, one_list([], []))) == ["c", "a", "b"]
 
 
-@pytest.mark.parametrize("fuse", [union, reciprocal_rank, weighted])
-def test_fused_lists_hold_each_product_once_and_scores_fall(fuse):
+@pytest.mark.parametrize("method", [union, rrf, weighted])
+def test_fused_lists_hold_each_product_once_and_scores_fall(method):
     rng = np.random.default_rng(1)
     items = Axis.of([f"p{i}" for i in range(50)])
 
@@ -67,7 +57,7 @@ def test_fused_lists_hold_each_product_once_and_scores_fall(fuse):
         return Run.from_matrix("r", items, items, rows, -np.sort(-rng.random((50, 20)), axis=1))
 
     text, image = random_run(), random_run()
-    fused = fuse(text, image, threads=2)
+    fused = method(text, image, threads=2)
     for query in range(50):
         rows, scores = fused.ranked(query)
         assert set(rows) == set(text.ranked(query)[0]) | set(image.ranked(query)[0])

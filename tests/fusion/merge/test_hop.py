@@ -9,7 +9,7 @@ from candidates.axis import Axis
 from candidates.errors import AxisMismatch
 from candidates.run import Run
 from fusion.merge import tiles as tiling
-from fusion.merge.hop import expand, pool
+from fusion.merge.hop import expand, pool, walks
 
 
 def axis(n, prefix="p"):
@@ -67,6 +67,34 @@ def test_equals_the_plain_walk(seed, n_items, n, k, t):
         assert part.rows[low:high].tolist() == [row for row, _ in expected]
         for column in ("text_rank", "image_rank", "via"):
             assert getattr(part, column)[low:high].tolist() == [how[column] for _, how in expected]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32),
+    n_items=st.integers(2, 30),
+    n=st.integers(0, 12),
+    k=st.integers(0, 5),
+    most=st.integers(1, 200),
+    t=st.integers(1, 3),
+)
+def test_candidates_up_to_a_step_are_those_of_so_many_text_neighbours(seed, n_items, n, k, most, t):
+    rng = np.random.default_rng(seed)
+    items = axis(n_items)
+    text, image = (run_of(name, random_lists(rng, n_items, longest), items) for name, longest in (("t", 12), ("i", 5)))
+    blocks = list(walks(text, image, n, k, most=most, threads=t))
+    assert [block.part.start for block in blocks] == [0, *(block.part.stop for block in blocks[:-1])]
+    assert sum(len(block.part.counts) for block in blocks) == n_items
+    for smaller in range(n + 1):
+        expected = expand(text, image, smaller, k)
+        for part, steps in blocks:
+            assert steps.dtype == np.int32
+            assert len(steps) == len(part.rows)
+            for query in range(part.start, part.stop):
+                here = slice(*part.offsets[query - part.start : query - part.start + 2])
+                entered = steps[here] <= smaller
+                assert part.rows[here][entered].tolist() == expected.ranked(query)[0].tolist()
+                assert (np.diff(steps[here]) >= 0).all()
 
 
 def test_candidates_are_the_set_the_paper_describes():

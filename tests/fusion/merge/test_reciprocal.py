@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from candidates.axis import Axis
 from candidates.errors import AxisMismatch
 from candidates.run import Run
+from candidates.settings import FusedSettings
 from fusion.merge import tiles as tiling
-from fusion.merge.fused import reciprocal_rank
 from fusion.merge.reciprocal import Ranking, fuse
 
 ITEMS = Axis.of(["q", "a", "b", "c", "d"])
@@ -101,13 +101,34 @@ def test_equals_sums_in_dictionaries(seed, n, lists, depth, threads):
         assert part.via[place].tolist() == [query if "image" in kinds else -1 for _, _, kinds in expected]
 
 
-def test_two_lists_are_fused_as_the_fusion_of_two_does():
-    rng = np.random.default_rng(1)
+@pytest.mark.parametrize("seed", range(20))
+def test_two_lists_are_the_text_order_then_the_image_order_by_their_sum(seed):
+    """The strategy `rrf` as a plain sum over the union: text first, then what only the image list holds."""
+    rng = np.random.default_rng(seed)
     text, image = random_run(rng, 40, 20), random_run(rng, 40, 20)
-    several = fuse([Ranking(text, "text", 0.6), Ranking(image, "image", 2.0)], k=10).whole()
-    two = reciprocal_rank(text, image, k=10, text_weight=0.6, image_weight=2.0).whole()
-    for name in two.columns():
-        assert np.array_equal(getattr(several, name), getattr(two, name), equal_nan=True), name
+    weights = rng.integers(0, 3, 2).tolist() if seed % 2 else (3 * rng.random(2)).tolist()
+    part = fuse([Ranking(text, "text", weights[0]), Ranking(image, "image", weights[1])], k=60).whole()
+    for query in range(40):
+        lists = [run.ranked(query)[0].tolist() for run in (text, image)]
+        union = list(dict.fromkeys(lists[0] + lists[1]))
+        sums = [
+            sum(w / (60 + 1 + rows.index(row)) for w, rows in zip(weights, lists, strict=True) if row in rows)
+            for row in union
+        ]
+        order = sorted(range(len(union)), key=lambda place: -sums[place])
+        here = slice(*part.offsets[query : query + 2])
+        assert part.rows[here].tolist() == [union[place] for place in order]
+        assert part.scores[here].tolist() == np.array([sums[place] for place in order], np.float32).tolist()
+
+
+def test_the_constant_and_the_name_are_arguments():
+    text, image = one_list([1, 2, 3], [0.9, 0.6, 0.5]), one_list([3, 4], [0.8, 0.4])
+    rankings = [Ranking(text, "text"), Ranking(image, "image")]
+    scores = {entry.item_id: entry.score for entry in fuse(rankings, k=60).entries("q")}
+    assert scores == pytest.approx({"c": 1 / 63 + 1 / 61, "a": 1 / 61, "d": 1 / 62, "b": 1 / 62})
+    by_default = {entry.item_id: entry.score for entry in fuse(rankings).entries("q")}
+    assert by_default["a"] == pytest.approx(1 / (FusedSettings().k + 1))
+    assert (fuse(rankings).name, fuse(rankings, name="fused").name) == ("rrf", "fused")
 
 
 def test_a_smaller_depth_is_the_beginning_of_a_greater_one():

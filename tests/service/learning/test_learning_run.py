@@ -83,7 +83,7 @@ def taught_and_asked(job, monkeypatch):
         patched.setattr(taught_spaces, "learn_heads", watched)
         made = held_out(Job.of(job.folder.root))
     groups = job.truth("evaluation").groups
-    asked = [set(groups[view.rows].tolist()) for view in made.views]
+    asked = [set(groups[view.rows].tolist()) for view in made.queries.folds]
     return made, list(zip(taught, asked, strict=True))
 
 
@@ -91,8 +91,8 @@ def test_no_query_is_measured_in_a_space_that_saw_its_group(learned, monkeypatch
     made, folds = taught_and_asked(learned, monkeypatch)
     assert len(folds) == 5
     assert not any(taught & asked for taught, asked in folds)
-    assert sorted(made.rows.tolist()) == learned.truth("evaluation").queries().tolist()
-    assert sum(len(view.rows) for view in made.fair) == len(learned.catalogue)
+    assert sorted(made.queries.rows.tolist()) == learned.truth("evaluation").queries().tolist()
+    assert sum(len(view.rows) for view in made.fair.folds) == len(learned.catalogue)
 
     def by_product(groups, folds, seed):
         dealt = np.random.default_rng(seed).permutation(len(groups)) % folds
@@ -108,8 +108,8 @@ def test_shuffled_groups_give_chance(drawn, learned, tmp_path):
     shutil.copytree(learned.folder.root, tmp_path / "out")
     job = run(feed, tmp_path / "out", learning(merge={"budget": 20}))
     chance = 10 / (len(job.catalogue) - 1)
-    assert recall_at(held_out(job).image, job) < chance + 0.04
-    assert recall_at(held_out(learned).image, learned) > 5 * chance
+    assert recall_at(held_out(job).queries.image, job) < chance + 0.04
+    assert recall_at(held_out(learned).queries.image, learned) > 5 * chance
     # In the spaces that these very groups taught, chance groups seem to be found: that is what the folds prevent.
     seen = held_out_lists.looked_up(job, job.truth("evaluation").queries())
     assert recall_at(seen.image, job) > chance + 0.08
@@ -219,7 +219,7 @@ def test_where_groups_end_at_a_seller_nothing_is_guessed_about_what_is_measured(
     job = run(drawn.feed, tmp_path / "out", learning(feed={"groups_are_global": False}, merge={"budget": 15}))
     assert asked[0][0] is None  # the run's own spaces may learn from guesses about every product
     assert len(asked) > 1
-    for (leave_out, taught), view in zip(asked[1:], held_out(job).views, strict=False):
+    for (leave_out, taught), view in zip(asked[1:], held_out(job).queries.folds, strict=False):
         assert leave_out[view.rows].all()
         for guesses in (taught.text, taught.image):
             assert not leave_out[guesses.left].any()

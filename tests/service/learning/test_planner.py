@@ -11,10 +11,10 @@ from candidates.qrels import VARIANT
 from candidates.run import Run
 from candidates.settings import MergeSettings
 from eval.metrics import judged, recall
-from fusion.merge.strategies import STRATEGIES, Lists, merge
+from fusion.merge.lists import FoldedLists, QueryLists
+from fusion.merge.strategies import STRATEGIES, merge
 from service.learning.planner import (
     Entry,
-    Given,
     Plan,
     budgets_around,
     crossed_links,
@@ -50,7 +50,7 @@ def given_of(groups, text, image, every=8):
     qrels = qrels_of(groups)
     rows = range(len(groups))
     one, two = run_of(qrels, rows, text), run_of(qrels, rows, image)
-    return Given(one, two, one.top(every), two.top(every)), qrels
+    return FoldedLists((QueryLists(one, two, every=QueryLists(one.top(every), two.top(every))),)), qrels
 
 
 def drawn(seed=1, sharp_text=0.3, sharp_image=0.7, **options):
@@ -122,8 +122,7 @@ def test_a_run_with_the_offers_settings_has_the_offers_cost_and_recall():
     for entry in SOME:
         for offer in plan(lists, qrels, [entry], budgets=(7, 30), **SMALL).offers:
             chosen = offer.merge(MergeSettings())
-            image = lists.every_image if chosen.strategy == "hop" else lists.image.top(chosen.n)
-            made = merge(Lists(lists.text, image), chosen)
+            made = merge(QueryLists(lists.text, lists.image.top(chosen.n), every=lists.folds[0].products), chosen)
             assert made.counts.mean() == pytest.approx(offer.candidates_per_product)
             # One entry leaves nothing to choose, so the cross-fitted recall is plain recall.
             assert recall(judged(made, qrels), len(qrels.items)).mean() == pytest.approx(offer.recall)
@@ -134,10 +133,7 @@ def test_the_hop_finds_the_n_that_a_walk_through_all_of_them_finds():
     offer = plan(lists, qrels, [Entry("hop", STRATEGIES["hop"], {"k": 3}, walks=True)], budgets=(40,), **SMALL).offers[
         0
     ]
-    means = [
-        merge(Lists(lists.text, lists.every_image), MergeSettings(strategy="hop", n=n, k=3)).counts.mean()
-        for n in range(1, 60)
-    ]
+    means = [merge(lists.folds[0], MergeSettings(strategy="hop", n=n, k=3)).counts.mean() for n in range(1, 60)]
     assert offer.settings["n"] == 1 + next(place for place, mean in enumerate(means) if mean >= 40 * 1.05)
 
 
@@ -161,12 +157,12 @@ def test_the_simpler_strategy_is_taken_within_noise():
         if not any(qrels.groups[row] == qrels.groups[query] for row in better[query][:10])
     ]
     # One query that found nothing finds all: better, by less than the noise.
-    corrected = [
+    improved = [
         one if query != hits[0] else sorted(one, key=lambda row: qrels.groups[row] != qrels.groups[query])
         for query, one in enumerate([[r for r in row if r >= 0] for row in better])
     ]
     simple = Entry("image", fixed(lists.image))
-    involved = Entry("fixed", fixed(lists_of(qrels, corrected)))
+    involved = Entry("fixed", fixed(lists_of(qrels, improved)))
     assert plan(lists, qrels, [simple, involved], budgets=(10,), **SMALL).offers[0].strategy == "image"
     assert plan(lists, qrels, [involved, simple], budgets=(10,), **SMALL).offers[0].strategy == "fixed"
 
@@ -221,14 +217,14 @@ def test_unknown_groups_leave_the_choice_to_the_proxy():
     assert {(one.recall, one.low, one.high, one.ahead) for one in made.offers} == {(None,) * 4}
     known = plan(lists, qrels, SOME, budgets=(5, 20), **SMALL)
     for blind, seeing in zip(made.offers, known.offers, strict=True):
-        chosen = merge(Lists(lists.text, lists.image), blind.merge(MergeSettings()))
+        chosen = merge(lists.folds[0], blind.merge(MergeSettings()))
         assert recall(judged(chosen, qrels), len(groups)).mean() > seeing.recall - 0.05
 
 
 def test_the_proxy_does_not_judge_walks():
     lists, qrels = drawn(20)
     unknown = qrels_of([-1] * len(qrels.items))
-    assert lists.every_text.counts.min() >= 3
+    assert lists.folds[0].products.text.counts.min() >= 3
     made = plan(lists, unknown, SOME, budgets=(5, 20, 50), **SMALL)
     assert made.basis == "proxy"
     assert "hop" not in {name for one in made.offers for name in (one.strategy, one.runner_up)}
@@ -308,7 +304,7 @@ def test_a_strategy_of_ones_own_stands_among_the_others():
     lists, qrels = drawn(19, sharp_text=0.0, sharp_image=0.1)
     fused = lists_of(qrels, ranked(qrels.groups.tolist(), 5, 0.9))
 
-    def top(given_lists: Lists, chosen: MergeSettings) -> Run:
+    def top(given_lists: QueryLists, chosen: MergeSettings) -> Run:
         return fixed(fused)(given_lists, chosen).top(chosen.n)
 
     made = plan(lists, qrels, [*standard_entries(8), Entry("fused", top)], budgets=(10,), **SMALL)
