@@ -1,8 +1,8 @@
 """The ranked lists that recall is measured on, cross-validated by group.
 
 Where a feed's own groups teach the spaces, they are dealt into folds, and the products of a fold are looked up in
-spaces learned from the groups of the other folds. That holds for all look-ups, those of a hop's seeds too: a seed's list
-from a space that saw the query's group would make the hop look better than it is.
+spaces learned from the groups of the other folds. That holds for all look-ups, those of a hop's seeds too: a seed's
+list from a space that saw the query's group would make the hop look better than it is.
 """
 
 from __future__ import annotations

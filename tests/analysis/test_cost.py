@@ -20,6 +20,7 @@ from analysis.cost import (
     star,
 )
 from candidates.errors import VariantsError
+from candidates.run import stacked
 from candidates.settings import Settings
 from candidates.vectors import Vectors
 from eval.curves import find
@@ -107,12 +108,8 @@ def test_further_candidates_buy_the_difference_of_the_means(planned):
     steps = bought(planned, made, budgets)
     assert [(step.less, step.more) for step in steps] == list(pairwise(budgets))
     for step in steps:
-        lists = [
-            held_out(planned).queries.each(
-                lambda fold, offer=made.offer(budget): candidates_of(fold, offer.merge(planned.settings.merge))
-            )
-            for budget in (step.less, step.more)
-        ]
+        merges = [made.offer(budget).merge(planned.settings.merge) for budget in (step.less, step.more)]
+        lists = [stacked([candidates_of(fold, merge) for fold in held_out(planned).queries.folds]) for merge in merges]
         assert [step.before, step.after] == pytest.approx([by_sets(planned, one) for one in lists])
         assert step.gain.mean == pytest.approx(step.after - step.before)
         assert step.gain.low <= step.gain.mean <= step.gain.high
