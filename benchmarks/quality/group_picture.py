@@ -199,7 +199,8 @@ def _draw_product(sheet: Image.Image, product: ShownProduct, left: int, top: int
     with Image.open(product.picture) as opened:
         picture = opened.convert("RGB")
     # Filled up with the picture's own background, so that it does not look cut out.
-    fitted = ImageOps.pad(picture, (_WIDTH, _HEIGHT), color=picture.getpixel((0, 0)))
+    red, green, blue = picture.crop((0, 0, 1, 1)).tobytes()
+    fitted = ImageOps.pad(picture, (_WIDTH, _HEIGHT), color=(red, green, blue))
     sheet.paste(fitted, (left, top))
     draw.rectangle((left, top, left + _WIDTH, top + _HEIGHT), outline=_RULE)
     top += _HEIGHT + 8
