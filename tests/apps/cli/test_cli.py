@@ -40,10 +40,11 @@ def test_every_command_says_what_it_does(command):
     assert invoke(name_of(command), "--help").exit_code == 0
 
 
-def test_the_readme_names_every_command():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    missing = [name_of(one) for one in app.registered_commands if f"variants {name_of(one)}" not in readme]
+def test_the_commands_page_names_every_command():
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    missing = [name_of(command) for command in app.registered_commands if f"`variants {name_of(command)}" not in page]
     assert missing == []
+    assert "(docs/commands.md)" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_settings_page_is_what_the_command_prints():
