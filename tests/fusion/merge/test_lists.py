@@ -190,3 +190,4 @@ def test_folds_are_fused_each_in_its_own_spaces(folded):
         assert ranking.run.ranked(5)[0].tolist() == folded.folds[2].rankings()[place].run.ranked(0)[0].tolist()
     without = FoldedLists((*folded.folds[:2], replace(folded.folds[2], lexical=None)))
     assert not without.fused_with(FUSING).fused
+    assert without.rankings() == []
