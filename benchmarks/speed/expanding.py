@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.made_up import Lists, made_lists, products, random_lists
+from benchmarks.speed.made_up import made_lists, products, random_lists
 from benchmarks.speed.page import Table
 from benchmarks.speed.timing import Spread, cores, interleaved
 from candidates.provenance import CandidatePart, Candidates
 from candidates.run import Part, Run
 from fusion.merge.hop import expand
+from fusion.merge.lists import QueryLists
 from service.files.candidate_files import write_part
 from service.runs.footprint import footprint
 
@@ -233,7 +234,7 @@ def check_random_lists(catalogues: int = 60) -> None:
     for turn in range(catalogues):
         count, n, k = int(rng.integers(2, 40)), int(rng.integers(0, 12)), int(rng.integers(0, 5))
         axis = products(count)
-        lists = Lists(random_lists("text", axis, 15, rng), random_lists("image", axis, 6, rng))
+        lists = QueryLists(random_lists("text", axis, 15, rng), random_lists("image", axis, 6, rng))
         made = expand(lists.text, lists.image, n, k, threads=1 + turn % 3)
         check(made, Work.of(lists.text, axis.rows, n, count), as_python(lists.image.whole(), k))
 

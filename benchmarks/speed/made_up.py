@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from candidates.axis import Axis
 from candidates.run import Run
 from candidates.vectors import Vectors, normalised
+from fusion.merge.lists import QueryLists
 
 _BLOCK = 100
-"""Products that share one draw of where their neighbours stand."""
-
-
-@dataclass(frozen=True, eq=False)
-class Lists:
-    """Neighbours of every product.
-
-    Attributes:
-        text: Lists of the text neighbours.
-        image: Lists of the image neighbours.
-    """
-
-    text: Run
-    image: Run
+"""Products that share one draw of their neighbours' distances."""
 
 
 def products(count: int) -> Axis:
@@ -33,24 +19,24 @@ def products(count: int) -> Axis:
     return Axis.of(f"p{number:07d}" for number in range(count))
 
 
-def made_lists(count: int, n: int, k: int, seed: int = 7) -> Lists:
-    """Text lists of n and image lists of k neighbours, without the product itself and without repeats.
+def made_lists(count: int, n: int, k: int, seed: int = 7) -> QueryLists:
+    """Every product's text list of n and image list of k neighbours, without itself and without duplicates.
 
-    All products stand in a row; text neighbours stand within 1.2 n places, nearer ones rather first. The
-    image lists come from the same row shuffled a little, so look-ups bring the same products again and again:
-    at N = 500 and K = 4 a walk meets 1,360 different ones, on the real garments of `known_figures` 1,380.
-    Row numbers are drawn at random, so that neighbours lie anywhere in memory.
+    All products are placed on a line; text neighbours are within 1.2 n places, the nearer ones rather first. The image
+    lists come from the same line, slightly shuffled, so look-ups find the same products again and again: at N = 500
+    and K = 4 a walk finds 1,360 different products, on the real garments of `known_figures` 1,380. Row numbers are
+    random, so that neighbours lie anywhere in memory.
     """
     rng = np.random.default_rng(seed)
     axis, row_at = products(count), rng.permutation(count).astype(np.int32)
     nearly = np.argsort(np.arange(count) + rng.normal(0, 0.8 * n, count))
     text = _neighbours(row_at, round(1.2 * n), n, rng)
     image = _neighbours(row_at[nearly], 5 * k, k, rng)
-    return Lists(_run("text", text, axis), _run("image", image, axis))
+    return QueryLists(_run("text", text, axis), _run("image", image, axis))
 
 
 def _neighbours(row_at: NDArray[np.int32], reach: int, depth: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """For each product the rows of `depth` others that stand within `reach` places of it, int32 (n, depth)."""
+    """For each product the rows of `depth` others within `reach` places of it, int32 (n, depth)."""
     count = len(row_at)
     reach = min(reach, (count - 1) // 2)
     steps = np.concatenate([np.arange(-reach, 0), np.arange(1, reach + 1)])
@@ -63,7 +49,7 @@ def _neighbours(row_at: NDArray[np.int32], reach: int, depth: int, rng: np.rando
 
 
 def random_lists(name: str, axis: Axis, longest: int, rng: np.random.Generator) -> Run:
-    """Lists of random lengths up to `longest`, some of them empty: what a small check should meet."""
+    """Lists of random lengths up to `longest`, some of them empty, for small checks."""
     others = [rng.permutation(np.delete(axis.rows, row))[: rng.integers(0, longest + 1)] for row in axis.rows]
     offsets = np.concatenate([[0], np.cumsum([len(one) for one in others])]).astype(np.int64)
     rows = np.concatenate(others).astype(np.int32)

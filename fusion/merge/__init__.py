@@ -1,1 +1,1 @@
-"""Two ranked lists become one list of candidates; one method, one file."""
+"""Merging ranked lists into one list of candidates per query; one method per file."""

@@ -1,8 +1,8 @@
-"""The hop on fused lists: what a product's first candidates find speaks for products further down its own list.
+"""The hop on fused lists: candidates of a product's first candidates move up in its own list.
 
-Suggestion of suggestions as in `hop`, with the fused list on both sides; that a neighbour's neighbours are evidence
-for what a single comparison leaves in doubt is the idea of average query expansion (Chum, Philbin, Sivic, Isard,
-Zisserman, "Total Recall", ICCV 2007), and of diffusion on neighbour graphs after it.
+Suggestion of suggestions as in `hop`, with fused lists on both sides. Neighbours of neighbours are evidence where a
+single comparison is uncertain, as in average query expansion: Chum, Philbin, Sivic, Isard and Zisserman, "Total Recall:
+Automatic Query Expansion with a Generative Feature Model for Object Retrieval", ICCV 2007.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fusion.merge.hop import own_rows
 from fusion.merge.tiles import Tile, tiles
 
 WEIGHT = 0.2
-"""How much what the seeds find counts beside a candidate's own score."""
+"""Weight of the score that seeds give a candidate, relative to the score in the query's own list."""
 
 
 def hop_fused(
@@ -30,37 +30,36 @@ def hop_fused(
     own: NDArray[np.int32] | None = None,
     threads: int = 1,
 ) -> Candidates:
-    """Each query's own first M, then what its first N find in their fused lists and what else it found itself.
+    """Each query's own first M candidates, then the rest of its list and the candidates of its first N, by score.
 
-    Behind the first M candidates stand by their own score (0 where the query's list does not hold them) and what the
-    seeds add: weight · Σ share of the seed · score in the seed's list, over the first K of each of the first N, the
-    share being the seed's score against that of the first seed. The whole order is there before any cut, so a smaller
-    budget is the beginning of a greater one.
+    After the first M, a candidate's score is its score in the query's own list (0 if it is not in it) plus
+    weight · Σ share of the seed · score in the seed's list, over the first K entries of the lists of the first N. The
+    share is the seed's score divided by that of the first seed. The order does not depend on any cut, so a smaller
+    budget is a prefix of a greater one.
 
-    Gains are to be judged on products of which no map behind the lists has seen any: where each product's list comes
-    from a map learned without that product, but with others of its group or beside it, the seeds' lists know the
-    query's group, and the hop seems to find what it would not.
+    Recall must be measured with lists of held-out groups for the seeds too: if the seeds' lists come from a projection
+    that learned from the query's group, the hop looks better than it is.
 
     Args:
-        fused: The queries' own lists with scores of zero or more, as `reciprocal.fuse` makes them.
-        of_products: Such lists of *every* product (queries and items on one axis); for a catalogue asked for all of
-            its own products this is `fused` itself.
-        n: Seeds, N.
-        k: Entries used of each seed's list, K.
-        m: Entries of a query's own list that stand first in their order, M; at least N do.
-        weight: How much what the seeds find counts beside a candidate's own score.
-        rest: Whether entries of the own list behind the first M stay where no seed found them; without them lists
-            have M entries and what the hop brought, and no more.
-        own: int32 (q,): each query's own row, −1 for a query that is no product; by default queries are items.
+        fused: The queries' own lists with scores of zero or more, as from `reciprocal.fuse`.
+        of_products: Such lists of *every* product (queries and items on one axis); if the queries are every product,
+            the same run.
+        n: Number of seeds, N.
+        k: Entries read of each seed's list, K.
+        m: Entries of a query's own list that keep their place at the front, M; at least N do.
+        weight: Weight of the seeds' scores relative to a candidate's own score.
+        rest: Whether entries of the own list after the first M are kept if no seed found them; without them a list has
+            its first M entries and the candidates of the seeds.
+        own: int32 (q,): each query's own row, −1 for a query that is not a product; by default queries are items.
         threads: Threads to use.
 
     Returns:
-        Candidates; scores are 1 / rank. Text rank and score are those in the query's own text lists. `via` of what
-        the query's own image lists do not hold, but a seed's list does, is the seed that counts most for it, and
-        image rank and score are those in the seed's image lists (rank 0 where the seed's texts alone hold it).
+        Candidates; scores are 1 / rank. Text rank and score are those in the query's own text lists. A candidate that
+        is in none of the query's image lists, but in a seed's list, has the seed with the greatest contribution as
+        `via`, and image rank and score from the seed's image lists (rank 0 if only the seed's text lists hold it).
 
     Raises:
-        AxisMismatch: The two runs speak of different products.
+        AxisMismatch: The two runs are over different products.
     """
     from fusion.merge import reciprocal_kernels
 

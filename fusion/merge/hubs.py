@@ -1,11 +1,12 @@
-"""Hub correction: products that are near to everything step back in the lists of others.
+"""Hub correction: products that are near to everything (hubs) move down in the lists of others.
 
-The score of a candidate less half of how near its own ten best stand to it. Conneau, Lample, Ranzato, Denoyer,
-Jégou, "Word translation without parallel data", ICLR 2018 (cross-domain similarity local scaling, CSLS); the idea
-of scaling by the neighbourhood is Zelnik-Manor and Perona's ("Self-tuning spectral clustering", NIPS 2004). CSLS
-takes off the query's own nearness too, which is the same for all of its candidates and changes no order.
+A candidate's score is lowered by half of its nearness, the mean score of its own ten nearest neighbours. This is
+cross-domain similarity local scaling (CSLS): Conneau, Lample, Ranzato, Denoyer and Jégou, "Word translation without
+parallel data", ICLR 2018; scaling by the neighbourhood goes back to Zelnik-Manor and Perona, "Self-tuning spectral
+clustering", NIPS 2004. CSLS also subtracts the query's own nearness, which is the same for all of its candidates and
+changes no order.
 
-Everything is made from lists, so it works behind any index, approximate ones included.
+Only lists are read, so it works with any index, approximate ones included.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from numpy.typing import NDArray
 from candidates.run import AnyRun, Part, Run
 
 BEST = 10
-"""Over so many best scores an item's nearness is measured."""
+"""Number of best scores whose mean is an item's nearness."""
 
 WEIGHT = 0.5
-"""Share of the nearness that is taken off."""
+"""Share of the nearness that is subtracted."""
 
 
 def nearness(run: Run, best: int = BEST) -> NDArray[np.float32]:
-    """How near its neighbours stand to each item: the mean of its ten best scores, float32 (n,).
+    """How near each item's neighbours are: the mean of its ten best scores, float32 (n,).
 
-    An item with a shorter list has the mean of what is there, one with none the mean over the other items.
+    An item with a shorter list has the mean of its scores, an item without neighbours the mean over the other items.
 
     Args:
         run: Lists of every item (queries and items on one axis), deeper than `best`; an item in its own list is
-            passed over.
-        best: So many best scores.
+            ignored.
+        best: Number of best scores.
 
     Raises:
         AxisMismatch: The queries are not the items.
@@ -47,28 +48,26 @@ def nearness(run: Run, best: int = BEST) -> NDArray[np.float32]:
 
 
 def correct_hubs(run: AnyRun, near: NDArray[np.floating], k: int = 0, *, weight: float = WEIGHT) -> AnyRun:
-    """Each list by score − weight · nearness of the candidate, greatest first, ties as they stood.
+    """Each list sorted by score − weight · nearness of the candidate; the sort is stable.
 
-    What a list does not hold can't come into it: `depth_for` says how deep lists must be.
+    Items outside a list never enter it, so lists must be deeper than the result: `depth_for` gives the depth.
 
     Args:
         run: Ranked lists, of any queries.
-        near: Float (n,): what `nearness` found for every item, by the same kind of score.
-        k: Length of the lists afterwards, at most; 0 cuts nothing.
-        weight: Share of the nearness that is taken off.
+        near: Float (n,): the `nearness` of every item, by the same kind of score.
+        k: Maximum length of the lists afterwards; 0 cuts nothing.
+        weight: Share of the nearness that is subtracted.
 
     Returns:
-        The run with the new scores in the new order; other columns come along.
+        The run with the new scores in the new order; other columns are permuted alike.
     """
     return run.replace_parts(tuple(_corrected(part, near, k, weight) for part in run.parts))
 
 
 def depth_for(k: int) -> int:
-    """How deep lists must be so that the first k are hardly changed by what they leave out: 4 k, at least 100.
+    """Depth of lists whose first k entries after correction are nearly those of much deeper lists: 4 k, at least 100.
 
-    On 5,858 garments by a projected image grid, projected texts and TF-IDF of letters, lists so deep held 97 to 99.6 %
-    of the first 10, 50 and 100 that lists of 1,000 gave, and recall was lower by at most .001; by .008 at 10 where
-    lists were only 20 deep.
+    The measurements behind this rule are in docs/notes-on-planning.md.
     """
     return max(100, 4 * k)
 

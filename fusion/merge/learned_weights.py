@@ -1,8 +1,8 @@
-"""Weights of reciprocal rank fusion learned from known groups: a small search that distrusts small gains.
+"""Weights of reciprocal rank fusion learned from known groups, by a small search that ignores small gains.
 
-Coordinate ascent over a logarithmic grid, judged by recall at the budget in use. Only known variants count: what is
-not known to be a variant takes a place in a list but is never held against it. Learned weights replace the set ones
-only where they find more on groups that did not choose them, by more than chance among groups explains.
+Coordinate ascent over a logarithmic grid, judged by recall at the budget in use. Only known variants count; other
+candidates take up the budget, but are not counted as errors. Learned weights replace the configured ones only if their
+recall on held-out groups is higher by more than the bootstrap interval over groups.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from fusion.merge.hop import own_rows
 from fusion.merge.reciprocal import K, Ranking, fuse, same_axes
 
 FACTORS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 2**-0.5, 2**0.5, 2.0, 4.0, 8.0, 16.0)
-"""A step of the search multiplies one weight, or k, by one of these."""
+"""Each step of the search multiplies one weight, or k, by one of these factors."""
 
 REACH = 64.0
-"""No weight moves further than this factor from where it was set, in all."""
+"""No weight moves further than this factor from its configured value."""
 
 SWEEPS = 4
-"""The search goes through all weights at most so often."""
+"""Maximum number of passes over all weights."""
 
 FOLDS = 5
-"""Groups are judged by the weights that the groups of the other folds chose."""
+"""Folds of the groups; each fold is judged by the weights that the other folds chose."""
 
 RESAMPLES = 1000
-"""Draws of groups behind the interval."""
+"""Bootstrap resamples of groups for the interval."""
 
 FEWEST = 20
-"""With fewer known groups than this the set weights stay: a bootstrap over so few says too little."""
+"""With fewer known groups than this the configured weights stay: a bootstrap over so few is unreliable."""
 
 DEEP = 4
-"""Learning looks at the lists down to so many times the budget …"""
+"""Learning reads the lists to this many times the budget …"""
 
 DEEP_AT_LEAST = 200
-"""… and to this depth: what one list has far down, another may lift to the first ranks."""
+"""… and at least to this depth: a candidate deep in one list may be lifted to the first ranks by another."""
 
 QUERIES = 5000
-"""Queries used for learning, at most; whole groups are drawn where there are more."""
+"""Maximum number of queries to learn from; whole groups are sampled if there are more."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What reciprocal rank fusion can be told.
+    """The parameters of reciprocal rank fusion.
 
     Attributes:
         weights: One for each list.
-        k: Added to every rank.
+        k: The constant added to every rank.
     """
 
     weights: tuple[float, ...]
@@ -60,23 +60,23 @@ class Weights:
 
     def of(self, rankings: Sequence[Ranking]) -> list[Ranking]:
         """The lists with these weights."""
-        return [replace(one, weight=weight) for one, weight in zip(rankings, self.weights, strict=True)]
+        return [replace(ranking, weight=weight) for ranking, weight in zip(rankings, self.weights, strict=True)]
 
 
 @dataclass(frozen=True)
 class LearnedWeights:
-    """What was learned, and whether it is worth using.
+    """The learned weights, and whether they are better than the configured ones.
 
     Attributes:
-        chosen: The weights to use: the learned ones where `better`, else those that were set.
-        better: Whether the learned ones find more than chance among groups explains.
-        gain: What the learned ones add to recall at the budget, each group judged by weights that others chose.
-        low: 2.5 % point of the gain's bootstrap over groups.
-        high: 97.5 % point.
-        groups: Known groups learned from.
-        queries: Products of these groups that were asked for.
-        budget: Candidates a product, for which recall was measured.
-        by_fold: For every fold the weights that the groups of the others chose; none where too few are known.
+        chosen: The weights to use: the learned ones if `better`, else the configured ones.
+        better: Whether the gain's interval is above 0.
+        gain: Recall at the budget minus that of the configured weights, cross-validated by group.
+        low: 2.5% point of the gain's bootstrap over groups.
+        high: 97.5% point.
+        groups: Number of known groups learned from.
+        queries: Number of their products used as queries.
+        budget: Candidates per product at which recall was measured.
+        by_fold: For every fold the weights that the other folds chose; empty if too few groups are known.
     """
 
     chosen: Weights
@@ -100,28 +100,28 @@ def learn_weights(
     seed: int = 7,
     threads: int = 1,
 ) -> LearnedWeights:
-    """Chooses the weights and k with which the first `budget` fused candidates hold most known variants.
+    """The weights and k with the highest recall among the first `budget` fused candidates.
 
-    The lists themselves must not come from these groups (a projection learned from them would rank its own groups
-    too well and earn too much weight): give lists of maps that did not see them.
+    The lists must come from projections that did not learn from these groups: a projection ranks the groups it learned
+    from too well, and would earn too much weight.
 
     Args:
-        rankings: The lists with the weights that were set, where the search begins.
-        qrels: What is known; the products of one group are always in one fold.
-        query_rows: int (p,): places, on the lists' query axis, of the products to learn from.
-        budget: Candidates a product.
-        k: The k that was set.
-        seed: Seed of the folds, of the bootstrap, and of the groups drawn where there are very many.
+        rankings: The lists with their configured weights, where the search begins.
+        qrels: The known variants; the products of one group are always in one fold.
+        query_rows: int (p,): positions, on the lists' query axis, of the products to learn from.
+        budget: Candidates per product.
+        k: The configured k.
+        seed: Seed of the folds, of the bootstrap, and of the sample of groups if there are very many.
         threads: Threads to use.
     """
     random = np.random.RandomState(seed)
-    start = Weights(tuple(float(one.weight) for one in rankings), float(k))
+    start = Weights(tuple(float(ranking.weight) for ranking in rankings), float(k))
     asked = _Asked.of(rankings, qrels, query_rows, budget, random, threads)
     if asked.clusters < FEWEST:
         return LearnedWeights(start, False, 0.0, 0.0, 0.0, asked.clusters, len(asked.cluster), budget, ())
     folds = (random.permutation(asked.clusters) % FOLDS)[asked.cluster]
     by_fold = tuple(_ascend(asked, start, folds != fold) for fold in range(FOLDS))
-    out_of_fold = np.select([folds == fold for fold in range(FOLDS)], [asked.recall(found) for found in by_fold])
+    out_of_fold = np.select([folds == fold for fold in range(FOLDS)], [asked.recall(weights) for weights in by_fold])
     gains = out_of_fold - asked.recall(start)
     low, high = _interval(gains, asked.cluster, random)
     better = low > 0
@@ -131,16 +131,16 @@ def learn_weights(
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """The queries to learn from, with the union of each one's lists.
+    """The queries to learn from, with the union of each query's lists.
 
     Attributes:
         cluster: int64 (q,): number of each query's group.
-        known: int64 (q,): known variants of each.
-        offsets: int64 (q + 1,): the union of each query's lists, in the order in which `fuse` meets them.
-        ranks: int32 (m, lists): rank of each entry in each list, 0 where it is not in it.
+        known: int64 (q,): number of known variants of each query.
+        offsets: int64 (q + 1,): the union of each query's lists, in the order in which `fuse` meets its entries.
+        ranks: int32 (m, lists): rank of each entry in each list, 0 if it is not in it.
         relevant: bool (m,): whether it is a known variant.
-        budget: Candidates a product.
-        seen: Recall of every query by the weights that were tried.
+        budget: Candidates per product.
+        seen: Weights tried → recall of every query.
     """
 
     cluster: NDArray[np.int64]
@@ -161,7 +161,7 @@ class _Asked:
         random: np.random.RandomState,
         threads: int,
     ) -> _Asked:
-        """Draws the queries and lays their lists beside each other."""
+        """Samples the queries and builds the unions of their lists."""
         lead = same_axes(rankings)
         qrels.items.require(lead.items, "known groups and lists")
         own = own_rows(lead)
@@ -170,20 +170,20 @@ class _Asked:
         places = _drawn(places, qrels.groups[own[places]], random)
         own = own[places]
         depth = max(DEEP * budget, DEEP_AT_LEAST)
-        lists = [replace(one, run=one.run.take(places).top(depth), weight=0.0) for one in rankings]
+        lists = [replace(ranking, run=ranking.run.take(places).top(depth), weight=0.0) for ranking in rankings]
         union = fuse(lists, own=own, threads=threads).whole()
         return cls(
             cluster=_numbered(qrels.groups[own]),
             known=np.diff(qrels.variants(own)[0]),
             offsets=union.offsets,
-            ranks=_ranks(union, [one.run.whole() for one in lists], len(lead.items)),
+            ranks=_ranks(union, [ranking.run.whole() for ranking in lists], len(lead.items)),
             relevant=qrels.judge(own[union.query_rows], union.rows) == VARIANT,
             budget=budget,
         )
 
     @property
     def clusters(self) -> int:
-        """How many groups there are."""
+        """Number of groups."""
         return int(self.cluster.max(initial=-1)) + 1
 
     def recall(self, weights: Weights) -> NDArray[np.float64]:
@@ -201,7 +201,7 @@ class _Asked:
 def _drawn(
     places: NDArray[np.integer], groups: NDArray[np.int32], random: np.random.RandomState
 ) -> NDArray[np.integer]:
-    """Whole groups in a random order until there are `QUERIES` queries, at most; all where there are no more."""
+    """Whole groups in a random order, up to `QUERIES` queries; all groups if there are no more."""
     cluster = _numbered(groups)
     order = random.permutation(int(cluster.max(initial=-1)) + 1)
     sizes = np.bincount(cluster, minlength=len(order))
@@ -210,7 +210,7 @@ def _drawn(
 
 
 def _numbered(groups: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Groups numbered from 0, a product without one being a group of its own."""
+    """Groups numbered from 0; a product without a group is a group of its own."""
     alone = -1 - np.arange(len(groups), dtype=np.int64)
     return np.unique(np.where(groups >= 0, groups, alone), return_inverse=True)[1].astype(np.int64)
 
@@ -227,14 +227,14 @@ def _ranks(union: Part, lists: Sequence[Part], n: int) -> NDArray[np.int32]:
 
 
 def _ascend(asked: _Asked, start: Weights, taught: NDArray[np.bool_]) -> Weights:
-    """The weights found from `start` by the recall of some of the queries."""
+    """The weights found from `start` by the recall of the queries in `taught`."""
     current = start
     for _ in range(SWEEPS):
         before = current
         for place in range(len(start.weights) + 1):
             steps = [_step(current, place, factor, start) for factor in FACTORS]
-            best = max(steps, key=lambda one: float(asked.recall(one)[taught].mean()))
-            # A step that gains less than one standard error may as well be chance: stay.
+            best = max(steps, key=lambda step: float(asked.recall(step)[taught].mean()))
+            # A gain below one standard error may be chance.
             gains = (asked.recall(best) - asked.recall(current))[taught]
             if gains.mean() > _standard_error(gains, asked.cluster[taught]):
                 current = best
@@ -244,7 +244,7 @@ def _ascend(asked: _Asked, start: Weights, taught: NDArray[np.bool_]) -> Weights
 
 
 def _step(weights: Weights, place: int, factor: float, start: Weights) -> Weights:
-    """One weight, or behind the last of them k, times a factor, no further than `REACH` from the start."""
+    """One weight, or k if `place` is one past the last weight, times a factor; at most `REACH` from the start."""
 
     def moved(value: float, origin: float) -> float:
         return float(np.clip(value * factor, origin / REACH, origin * REACH))
@@ -257,7 +257,7 @@ def _step(weights: Weights, place: int, factor: float, start: Weights) -> Weight
 
 
 def _standard_error(values: NDArray[np.float64], cluster: NDArray[np.int64]) -> float:
-    """Standard error of a mean over queries whose groups succeed and fail together."""
+    """Standard error of a mean over queries, groups being the sampling units."""
     sums, sizes = _by_cluster(values, cluster)
     return float(np.sqrt(((sums - values.mean() * sizes) ** 2).sum()) / len(values))
 
@@ -265,7 +265,7 @@ def _standard_error(values: NDArray[np.float64], cluster: NDArray[np.int64]) -> 
 def _interval(
     values: NDArray[np.float64], cluster: NDArray[np.int64], random: np.random.RandomState
 ) -> tuple[float, float]:
-    """2.5 % and 97.5 % points of the mean when groups are drawn again."""
+    """2.5% and 97.5% points of the mean, groups resampled."""
     sums, sizes = _by_cluster(values, cluster)
     drawn = random.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), RESAMPLES)
     low, high = np.percentile((drawn @ sums) / (drawn @ sizes), [2.5, 97.5])

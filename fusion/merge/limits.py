@@ -1,4 +1,4 @@
-"""What may be cut from lists: everything behind a depth, and products that stand in too many lists."""
+"""Cutting lists: at a depth, and by a cap on the number of lists that may hold one product."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from candidates.run import AnyRun, Part
 def cut(
     run: AnyRun, depth: int, spared: NDArray[np.int32] | None = None, own: NDArray[np.int32] | None = None
 ) -> AnyRun:
-    """The first `depth` of every list; known siblings of the query come along without being counted.
+    """The first `depth` entries of every list; known members of the query's own group are kept but not counted.
 
     Args:
         run: Ranked lists.
-        depth: Length of the lists, at most, siblings not counted.
-        spared: int32 (n,): group of each product, −1 without; None counts everything.
+        depth: Maximum length of the lists, members of the query's group not counted.
+        spared: int32 (n,): known group of each product, −1 without; None counts everything.
         own: int32 (q,): each query's row among the products; needed with `spared`.
     """
     if spared is None or own is None:
@@ -34,12 +34,13 @@ def _cut(part: Part, depth: int, groups: NDArray[np.int32], own: NDArray[np.int3
 
 
 def cap_hubs(run: AnyRun, cap: int) -> tuple[AnyRun, int]:
-    """Lets each product stand in at most `cap` lists, those in which it ranks best.
+    """Keeps each product in at most `cap` lists, those in which it ranks best.
 
-    Products that are near to everything ("hubs", Radovanović et al., JMLR 2010) crowd out others.
+    Products that are near to everything crowd out others: hubs, see Radovanović, Nanopoulos and Ivanović, "Hubs in
+    Space: Popular Nearest Neighbors in High-Dimensional Data", JMLR 2010.
 
     Returns:
-        The run without the entries cut, and how many these are.
+        The run without the removed entries, and their number.
     """
     whole = run.whole()
     ranks = whole.ranks

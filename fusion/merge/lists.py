@@ -204,6 +204,8 @@ class FoldedLists:
     def rankings(self) -> list[Ranking]:
         """The three lists of all queries with their weights, hubs corrected; empty if nothing can be fused."""
         by_fold = [fold.rankings() for fold in self.folds]
+        if not all(by_fold):
+            return []
         return [
             replace(rankings[0], run=stacked([ranking.run for ranking in rankings]))
             for rankings in zip(*by_fold, strict=True)

@@ -22,7 +22,7 @@ from fusion.merge.tiles import Tile, tiles
 Kind = Literal["text", "image"]
 
 K = FusedSettings().k
-"""The constant added to every rank where none is given: the default of the setting `fused.k`.
+"""The constant added to every rank if none is given: the default of the setting `fused.k`.
 
 The paper uses 60, which gives the first ten ranks, where most variants are, almost the same score. The strategy `rrf`
 keeps the paper's constant (the setting `merge.rrf_k`).
@@ -75,9 +75,9 @@ def fuse(
     from fusion.merge import reciprocal_kernels
 
     lead = same_axes(rankings)
-    wholes = [one.run.whole() for one in rankings]
-    is_image = np.array([one.kind == "image" for one in rankings])
-    weights = np.array([one.weight for one in rankings], np.float64)
+    wholes = [ranking.run.whole() for ranking in rankings]
+    is_image = np.array([ranking.kind == "image" for ranking in rankings])
+    weights = np.array([ranking.weight for ranking in rankings], np.float64)
     own = own_rows(lead) if own is None else own
     longest = depth or len(lead.items)
     slot = np.full((threads, len(lead.items)), -1, np.int32)
@@ -95,11 +95,11 @@ def fuse(
 
 
 def same_axes(rankings: Sequence[Ranking]) -> Run:
-    """The first of the runs; raises `AxisMismatch` where another one has other queries or items."""
+    """The first of the runs; raises `AxisMismatch` if another run has other queries or items."""
     lead = rankings[0].run
-    for one in rankings[1:]:
-        lead.queries.require(one.run.queries, f"lists {lead.name!r} and {one.run.name!r}")
-        lead.items.require(one.run.items, f"lists {lead.name!r} and {one.run.name!r}")
+    for ranking in rankings[1:]:
+        lead.queries.require(ranking.run.queries, f"lists {lead.name!r} and {ranking.run.name!r}")
+        lead.items.require(ranking.run.items, f"lists {lead.name!r} and {ranking.run.name!r}")
     return lead
 
 
@@ -108,8 +108,8 @@ def side_by_side(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """The lists of a range of queries in shared arrays: offsets (lists, q + 1), rows and scores."""
     cuts = [part.offsets[start : stop + 1] for part in parts]
-    shifts = np.cumsum([0, *(int(one[-1] - one[0]) for one in cuts)])
-    offsets = np.stack([one - one[0] + shift for one, shift in zip(cuts, shifts[:-1], strict=True)])
-    rows = np.concatenate([part.rows[one[0] : one[-1]] for part, one in zip(parts, cuts, strict=True)])
-    scores = np.concatenate([part.scores[one[0] : one[-1]] for part, one in zip(parts, cuts, strict=True)])
+    shifts = np.cumsum([0, *(int(cut[-1] - cut[0]) for cut in cuts)])
+    offsets = np.stack([cut - cut[0] + shift for cut, shift in zip(cuts, shifts[:-1], strict=True)])
+    rows = np.concatenate([part.rows[cut[0] : cut[-1]] for part, cut in zip(parts, cuts, strict=True)])
+    scores = np.concatenate([part.scores[cut[0] : cut[-1]] for part, cut in zip(parts, cuts, strict=True)])
     return offsets, rows, scores

@@ -1,6 +1,6 @@
-"""The compiled loops of fusing several lists and hopping on the fused one; import it only where it is used.
+"""The compiled loops of reciprocal rank fusion and of the hop on fused lists; import it only where it is used.
 
-Both walk a range of queries and note in `slot` where each product stands in the current query's list. A list may be
+Both go through a range of queries and keep each product's position in the current query's list in `slot`. A list may be
 cut before the next one begins, so every query clears the slots it used.
 """
 
@@ -20,7 +20,7 @@ F64 = NDArray[np.float64]
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def _enter(product: int, at: int, seen: I32, sums: F64, out: tuple[Any, ...]) -> tuple[int, int]:
-    """Where `product` stands in the current query's list, entering it at the end if need be; and the new end."""
+    """The position of `product` in the current query's list, appended if it is new; and the list's new end."""
     if seen[product] >= 0:
         return seen[product], at
     rows, _, text_rank, text_score, image_rank, image_score, via = out
@@ -39,7 +39,7 @@ def _permute(values: Any, low: int, order: I64) -> None:
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def _arrange(low: int, high: int, sums: F64, out: tuple[Any, ...]) -> None:
-    """Puts the entries low … high in the order of falling sums, ties as they stand."""
+    """Sorts the entries low … high by falling sums; the sort is stable."""
     rows, _, text_rank, text_score, image_rank, image_score, via = out
     order = np.argsort(-sums[low:high], kind="mergesort")
     _permute(sums, low, order)
@@ -64,7 +64,7 @@ def _fuse_one(
     sums: F64,
     out: tuple[Any, ...],
 ) -> int:
-    """Fuses the lists of one query from the place `first` on; returns the end of its list."""
+    """Fuses the lists of one query, from position `first`; returns the end of its list."""
     offsets, list_rows, list_scores = lists
     rows, scores, text_rank, text_score, image_rank, image_score, via = out
     at = first
@@ -106,14 +106,14 @@ def fuse(
 
     Args:
         bounds: (threads + 1,) queries `bounds[t]:bounds[t + 1]` belong to thread t.
-        own: (q,) each query's own row, −1 for a stranger.
+        own: (q,) each query's own row, −1 for a query that is not a product.
         lists: Offsets (lists, q + 1) into rows (m,) and scores (m,) of all lists.
-        is_image: (lists,) whether a list is one of images, else it is one of texts.
+        is_image: (lists,) whether a list compares images; else it compares texts.
         weights: (lists,) weight of each list.
-        k: Added to every rank.
-        depth: So many entries are kept.
-        slot: (threads, n) scratch, −1 at first and in the end.
-        sums: (room,) scratch beside the output columns.
+        k: The constant added to every rank.
+        depth: Maximum number of entries kept.
+        slot: (threads, n) scratch, −1 before and after.
+        sums: (room,) scratch, laid out like the output columns.
         region: (threads, 2) where each thread's output begins, and (filled in) where it ends.
         out: Output columns: rows, scores, text rank, text score, image rank, image score, via.
         counts: (q,) filled with the lengths of the output lists.
@@ -129,7 +129,7 @@ def fuse(
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def _copy(entry: int, place: int, mine: tuple[Any, ...], out: tuple[Any, ...]) -> None:
-    """What the query's own list says of its entry, for all columns but row and score."""
+    """Copies all columns of an entry of the query's own list, except row and score."""
     _, _, text_rank, text_score, image_rank, image_score, via = out
     text_rank[place], text_score[place] = mine[2][entry], mine[3][entry]
     image_rank[place], image_score[place], via[place] = mine[4][entry], mine[5][entry], mine[6][entry]
@@ -148,7 +148,7 @@ def _look_up(
     best: F64,
     out: tuple[Any, ...],
 ) -> int:
-    """Enters what one seed's list brings behind the place `first`; returns the new end."""
+    """Adds the entries of one seed's list after position `first`; returns the new end."""
     offsets, rows, scores, ranks, image_scores = second
     _, _, _, _, image_rank, image_score, via = out
     for entry in range(offsets[seed], offsets[seed + 1]):
@@ -179,7 +179,7 @@ def _hop_one(
     best: F64,
     out: tuple[Any, ...],
 ) -> int:
-    """Makes the list of one query, whose own one is the `span` of `mine`; returns the end of its list."""
+    """Builds the list of one query, whose own list is the `span` of `mine`; returns the end of its list."""
     low, high = span
     n, m, weight, rest = limits
     rows, scores, text_rank, text_score, image_rank, image_score, via = out
@@ -222,19 +222,19 @@ def hop(
     out: tuple[Any, ...],
     counts: I64,
 ) -> None:
-    """The query's first m; then what the lists of its first n bring and, with `rest`, the query's others, by score.
+    """The query's first m; then the entries of its first n's lists and, with `rest`, the query's others, by score.
 
     Args:
         bounds: (threads + 1,) queries `bounds[t]:bounds[t + 1]` belong to thread t.
-        own: (q,) each query's own row, −1 for a stranger.
+        own: (q,) each query's own row, −1 for a query that is not a product.
         offsets: (q + 1,) the queries' own lists.
         mine: Their columns: rows, scores, text rank, text score, image rank, image score, via.
-        limits: n, the first entries of a list that are asked in turn; m, the first that stand before all others;
-            weight, how much what they bring counts beside the query's own score; rest, whether the list's entries
-            behind the first m stay where nothing brings them.
-        second: Offsets, rows, scores, image ranks and image scores of the lists that are asked in turn.
-        slot: (threads, products) scratch, −1 at first and in the end.
-        scratch: (2, room) scratch beside the output columns.
+        limits: n, the number of seeds; m, the number of entries that keep their place at the front; weight of the
+            seeds' scores relative to the query's own; rest, whether the list's entries after the first m are kept if
+            no seed found them.
+        second: Offsets, rows, scores, image ranks and image scores of the seeds' lists.
+        slot: (threads, products) scratch, −1 before and after.
+        scratch: (2, room) scratch, laid out like the output columns.
         region: (threads, 2) where each thread's output begins, and (filled in) where it ends.
         out: Output columns, as in `mine`.
         counts: (q,) filled with the lengths of the output lists.
@@ -253,14 +253,14 @@ def hop(
 def count_hits(
     offsets: I64, ranks: I32, relevant: NDArray[np.bool_], weights: F64, k: float, budget: int, hits: I64
 ) -> None:
-    """Counts, for each query, the relevant entries that stand among the first `budget` of its fused list.
+    """Counts, for each query, the relevant entries among the first `budget` of its fused list.
 
     Args:
         offsets: (q + 1,) the union of each query's lists.
-        ranks: (m, lists) rank of each entry in each list, 0 where it is not in it.
+        ranks: (m, lists) rank of each entry in each list, 0 if it is not in it.
         relevant: (m,) which entries count.
         weights: (lists,) weight of each list.
-        k: Added to every rank.
+        k: The constant added to every rank.
         budget: Length of the fused list.
         hits: (q,) filled with the counts.
     """

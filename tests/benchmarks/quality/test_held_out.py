@@ -10,6 +10,8 @@ from benchmarks.quality.held_out import ALL, AT, FLOORS, GUESSED, MAIN, OWN, SAM
 from demo_catalogue.catalogue import draw_catalogue
 from eval.bootstrap import Interval
 from eval.metrics import judged, recall
+from service.learning.held_out import held_out as product_lists
+from service.pipeline.run import encode
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +34,38 @@ def found(on):
 
 
 def test_every_query_is_measured_once_by_everything_that_was_learned_from(found):
-    assert list(found.lists) == [ALL, SAME, GUESSED, OWN]
-    for lists in found.lists.values():
+    assert list(found.runs) == [ALL, SAME, GUESSED, OWN]
+    for lists in found.runs.values():
         assert list(lists) == ["text", "image", "lexical", "fused", MAIN]
         for run in lists.values():
             assert sorted(run.items.rows_of(run.queries.ids)) == sorted(found.truth.queries())
             assert run.counts.max() <= max(AT)
 
 
+def test_the_product_searches_held_out_groups_in_the_same_spaces(feed, on, tmp_path):
+    """The benchmark and `service.learning.held_out` put folds, heads and look-ups together each by itself."""
+    sections = {"run": {"threads": 1, "chunk": 64}, "evaluation": {"bootstrap": 50}}
+    settings = held_out.settings_for("phash", "brand", **sections)
+    settings = settings.model_copy(update={"feed": settings.feed.model_copy(update={"groups_are_global": True})})
+    measured = held_out.measure(on, same_seller=False)
+    with encode(feed, tmp_path / "run", settings) as job:
+        product = product_lists(job)
+        hop = product.weighed(job.fused).fused_hop().top(max(AT))
+    assert product.crossed
+    for name in ("text", "image"):
+        ours, theirs = measured.runs[ALL][name], getattr(product, name).top(max(AT))
+        assert ours.queries == theirs.queries
+        assert ours.whole().offsets.tolist() == theirs.whole().offsets.tolist()
+        assert ours.whole().rows.tolist() == theirs.whole().rows.tolist(), name
+        np.testing.assert_allclose(ours.whole().scores, theirs.whole().scores, rtol=1e-6)
+    # The product fuses shallower lists of the seeds, so a few candidates of the hop differ.
+    by_product = [recall(judged(hop, measured.truth), k).mean() for k in AT]
+    assert [interval.mean for interval in measured.recalls(ALL)] == pytest.approx(by_product, abs=0.01)
+
+
 def test_the_figures_are_those_of_the_lists(found):
     measured = found.recalls(SAME, "text")
-    lists = judged(found.lists[SAME]["text"], found.truth)
+    lists = judged(found.runs[SAME]["text"], found.truth)
     for k, one in zip(AT, measured, strict=True):
         assert one.mean == pytest.approx(recall(lists, k).mean())
         assert one.low <= one.mean <= one.high
@@ -68,7 +91,7 @@ def test_no_head_sees_a_group_that_is_asked_for(on, monkeypatch):
             assert (text[hidden] == -1).all()
             assert (image[hidden[on.owners.rows]] == -1).all()
         assert (text[~hidden] >= 0).any()
-    assert [one.to for one in told] == ["text", "image"]
+    assert [one.head for one in told] == ["text", "image"]
 
 
 def test_same_seller_groups_join_no_two_sellers(on):
@@ -113,7 +136,7 @@ def test_tables_show_every_figure(found):
 
 
 def test_the_difference_is_nothing_where_the_lists_are_the_same(found):
-    twin = replace(found, lists={ALL: found.lists[ALL], SAME: found.lists[ALL]})
+    twin = replace(found, runs={ALL: found.runs[ALL], SAME: found.runs[ALL]})
     assert held_out.apart_table(twin).rows[-1][2:] == ("+0.000 (+0.000 to +0.000)",) * 3
 
 
@@ -122,7 +145,7 @@ def named(found, monkeypatch):
     """Makes measured models with other names and the recalls given."""
     reached = {}
     monkeypatch.setattr(
-        held_out.Measured, "recalls", lambda self, *_: [Interval(mean, mean, mean) for mean in reached[self.model]]
+        held_out.HeldOutRuns, "recalls", lambda self, *_: [Interval(mean, mean, mean) for mean in reached[self.model]]
     )
 
     def make(model, *recalls):
@@ -158,7 +181,7 @@ def test_the_command_prints_and_ends_with_status_1_below_a_floor(feed, tmp_path,
     monkeypatch.setattr(held_out, "FOLDS", 2)
     words = ["--feed", str(feed), "--image-model", "phash", "--folder", str(tmp_path / "run")]
     held_out.main([*words, "--floor", "10=0", "--write", str(tmp_path / "page.md")])
-    assert "phash: recall on unseen groups" in capsys.readouterr().out
+    assert "phash: recall on held-out groups" in capsys.readouterr().out
     assert "| all groups | fused hop |" in (tmp_path / "page.md").read_text("utf-8")
     with pytest.raises(SystemExit, match="below its floor: phash @100"):
         held_out.main([*words, "--floor", "100=1.01"])
