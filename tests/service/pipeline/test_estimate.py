@@ -5,9 +5,9 @@ import pytest
 
 from candidates.errors import DiskFull
 from intake.feeds.several import FeedSource
+from service.pipeline import estimate as module
 from service.pipeline.estimate import Estimate, estimate
 from service.pipeline.preview import preview
-from service.pipeline import estimate as module
 from service.pipeline.run import run_into_store
 from service.runs.job import Job
 from service.runs.store import Store
