@@ -1,12 +1,14 @@
-"""The vocabulary of the house: the nouns in which every wing speaks.
+"""The shared vocabulary: the types that every other package uses.
 
 | module | nouns |
 |---|---|
-| `product`, `catalogue`, `feeds` | `Product`, `Refusal`, `Catalogue`, feed readers |
+| `product`, `catalogue` | `Product`, `Refusal`, `Merged`, `Catalogue` |
 | `axis`, `run`, `provenance`, `vectors` | `Axis`, `Run`, `Candidates`, `Vectors` |
 | `qrels`, `filters` | `Qrels`, `Filter` |
-| `contracts`, `exact`, `collapse` | `Encoder`, `Index`, exact search, pictures to products |
-| `settings`, `errors`, `artifacts` | what a person chooses, what goes wrong, how files are written |
+| `pairs`, `suggestion`, `projection` | `PairTable`, `Suggestion`, `Projection` |
+| `contracts`, `exact`, `collapse` | `Encoder`, `Index`, exact search, from pictures to products |
+| `settings`, `errors`, `artifacts` | settings, error classes, atomic files and digests |
+| `schema`, `spreadsheet` | columns of the public files, cells that are safe in a spreadsheet |
 
-This module imports nothing, so `import candidates` costs nothing; import the nouns from their modules.
+This module imports nothing, so `import candidates` costs nothing. Import the types from their modules.
 """

@@ -1,4 +1,4 @@
-"""How files come to be: written beside their target, synced, renamed; and how contents are digested."""
+"""Atomic writing of files and folders, and digests of their contents."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path` that becomes `path` when the block ends well.
+    """Yields a temporary path beside `path`, and renames it to `path` when the block ends without an error.
 
-    A reader therefore sees the old file or the new one, never half of one; a killed writer leaves only a
+    A reader therefore sees the old file or the new one, never half of one. A killed writer leaves only a
     temporary file (its name begins with a dot), which `sweep_temporaries` removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,9 +36,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `path` that becomes `path`, whole, when the block ends well.
+    """Yields an empty folder beside `path`, and renames it to `path` when the block ends without an error.
 
-    A folder that stands there is moved aside first, so between two renames a reader finds none; a killed
+    An existing folder is moved aside first, so for a moment between the two renames a reader finds none. A killed
     writer leaves folders whose names begin with a dot, which `sweep_temporaries` removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _sync(path: Path) -> None:
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Removes the temporary files and folders that killed writers left below `folder`; returns how many there were."""
+    """Removes the temporary files and folders that killed writers left below `folder`; returns their number."""
     left_over = list(folder.rglob(".*.tmp"))
     for path in left_over:
         if path.is_dir():
@@ -96,7 +96,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def write_batch(path: Path, batch: pa.RecordBatch) -> None:
-    """Writes one record batch as an uncompressed Arrow file, which can be mapped into memory, atomically."""
+    """Writes one record batch atomically as an uncompressed Arrow file, which can be memory-mapped."""
     import pyarrow as pa
 
     with atomic(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as out:
@@ -104,17 +104,17 @@ def write_batch(path: Path, batch: pa.RecordBatch) -> None:
 
 
 def digest_bytes(content: bytes) -> str:
-    """Digests bytes: the first 32 hexadecimal digits of SHA-256."""
+    """The digest of some bytes: the first 32 hexadecimal digits of their SHA-256."""
     return hashlib.sha256(content).hexdigest()[:32]
 
 
 def digest_file(path: Path) -> str:
-    """Digests a file's bytes as `digest_bytes` does, without holding them."""
+    """The digest of a file's bytes, as `digest_bytes` computes it, without reading the file into memory at once."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 def digest_of(*parts: Any) -> str:
-    """Digests JSON-able values in canonical form, so that equal values have equal digests everywhere."""
+    """The digest of values that JSON can hold, in canonical form, so that equal values have equal digests."""
     canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
     return digest_bytes(canonical.encode())

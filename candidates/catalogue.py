@@ -21,22 +21,22 @@ from candidates.filters import Filter
 from candidates.product import Product
 
 _BLOCK = 65_536
-"""Products held as Python objects at once while a catalogue is made."""
+"""Products held as Python objects at once while a catalogue is built."""
 
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """Products in columns; a product's number is its row on `axis`.
+    """Products as columns; a product's number is its row on `axis`.
 
     Attributes:
-        table: `candidates.schema.PRODUCTS`.
+        table: One row for each product, with the columns of `candidates.schema.PRODUCTS`.
     """
 
     table: pa.Table
 
     @classmethod
     def of(cls, products: Iterable[Product]) -> Catalogue:
-        """Makes a catalogue of products whose ids are distinct."""
+        """Builds a catalogue from products whose ids are distinct."""
         source = iter(products)
         batches = []
         while block := list(islice(source, _BLOCK)):
@@ -45,7 +45,7 @@ class Catalogue:
 
     @classmethod
     def open(cls, path: Path) -> Catalogue:
-        """Reads `products.parquet`; raises `SchemaError` where a column is missing."""
+        """Reads `products.parquet`; raises `SchemaError` if a column is missing."""
         return cls(schema.require(pq.read_table(path), schema.PRODUCTS, str(path)))
 
     def save(self, path: Path) -> None:
@@ -61,11 +61,11 @@ class Catalogue:
         return Axis.of(self.table["id"])
 
     def column(self, name: str) -> list[str]:
-        """One text column as Python strings, empty where nothing is known."""
+        """One text column as Python strings; an unknown value is an empty string."""
         return [value or "" for value in self.table[name].to_pylist()]
 
     def codes(self, name: str) -> NDArray[np.int32]:
-        """A text column as numbers: equal text has equal numbers, empty text has −1; int32 (n,)."""
+        """A text column as numbers, int32 (n,): equal texts have equal numbers, an empty text has −1."""
         column = self.table[name].combine_chunks()
         blank = pc.or_kleene(pc.is_null(column), pc.equal(column, ""))
         encoded = pc.if_else(blank, pa.scalar(None, column.type), column).dictionary_encode()
@@ -77,7 +77,7 @@ class Catalogue:
         return [dict(pairs or ()) for pairs in self.table["attributes"].to_pylist()]
 
     def product(self, row: int) -> Product:
-        """One product with all it says."""
+        """One product with all its fields."""
         values = self.table.slice(row, 1).to_pylist()[0]
         values.pop("digest")
         values |= {
@@ -107,7 +107,7 @@ class Catalogue:
     def _with_words(self, where: Filter) -> NDArray[np.bool_] | bool:
         mask: NDArray[np.bool_] | bool = True
         for word in where.words:
-            # Not `\b`, which knows ASCII letters alone: it would never find `café`.
+            # Not `\b`: it only knows ASCII letters, so it would never find `café`.
             pattern = rf"(?i)(?:^|[^\pL\pM\pN_]){_escaped(word)}(?:$|[^\pL\pM\pN_])"
             found = [
                 pc.match_substring_regex(pc.fill_null(self.table[c], ""), pattern) for c in ("title", "description")

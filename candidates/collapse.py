@@ -1,4 +1,4 @@
-"""From lists of pictures to lists of products: the score of two products is that of their best pair of pictures."""
+"""Turns lists of pictures into lists of products; two products score as their best pair of pictures does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Owners:
 
     @property
     def one_each(self) -> bool:
-        """Whether no product has two pictures, and the pictures stand in the order of products."""
+        """Whether no product has two pictures and the pictures are in the order of their products."""
         return bool((np.diff(self.rows) > 0).all())
 
 
@@ -38,11 +38,11 @@ def collapse(run: Run, queries: Owners, items: Owners, k: int) -> Run:
     Args:
         run: Picture queries against picture items.
         queries: Which product each query picture belongs to (several pictures may share one).
-        items: Which product each found picture belongs to.
-        k: Length of the lists, at most.
+        items: Which product each item picture belongs to.
+        k: Maximum length of a list.
 
     Returns:
-        A run of query products against item products; a product's score is its best picture pair's. A
+        A run of query products against item products. A product's score is that of its best pair of pictures. A
         query product without a picture has an empty list.
     """
     part = run.whole()
@@ -50,7 +50,7 @@ def collapse(run: Run, queries: Owners, items: Owners, k: int) -> Run:
         return Run(run.name, queries.products, items.products, (_renamed(part, queries, items, k),))
     query = queries.rows[part.query_rows].astype(np.int64)
     item = items.rows[part.rows]
-    # Best first within a query product; the first time a product appears is its best pair of pictures.
+    # Best first within a query product, so a product first appears with its best pair of pictures.
     order = np.lexsort((item, -part.scores, query))
     query, item, scores = query[order], item[order], part.scores[order]
     _, first = np.unique(query * len(items.products) + item, return_index=True)
@@ -62,7 +62,7 @@ def collapse(run: Run, queries: Owners, items: Owners, k: int) -> Run:
 
 
 def _renamed(part: Part, queries: Owners, items: Owners, k: int) -> Part:
-    """Lists of pictures where picture and product are one: only the numbers change."""
+    """The lists where every product has one picture: only the row numbers change."""
     lengths = np.zeros(len(queries.products), np.int64)
     lengths[queries.rows] = part.counts
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -73,10 +73,10 @@ def _renamed(part: Part, queries: Owners, items: Owners, k: int) -> Part:
 def search_products(
     index: Index, vectors: Vectors, queries: Owners, items: Owners, k: int, where: Filter | None = None
 ) -> Run:
-    """The k nearest products, asking a picture index deeper until each query picture has met k distinct ones.
+    """The k nearest products: searches a picture index deeper until each query picture has found k distinct ones.
 
-    That a query product has met k through all its pictures together is not enough: what crowds one picture's
-    list may hide a product that is nearer than those which the other pictures found.
+    It is not enough that a query product has found k through all its pictures together: one product's many
+    pictures can crowd one list and hide a product that is nearer than those found by the other pictures.
 
     Raises:
         VersionMismatch: The vectors are of another version than the index.
@@ -84,7 +84,7 @@ def search_products(
     depth = k
     found = index.search(vectors, depth, where)
     while True:
-        # A list shorter than what was asked for holds all there is.
+        # A list shorter than the depth already holds everything there is.
         pending = np.flatnonzero((_distinct(found, items) < k) & (found.counts >= depth))
         if not len(pending) or depth >= len(index.items):
             return collapse(found, queries, items, k)
@@ -93,7 +93,7 @@ def search_products(
 
 
 def _distinct(run: Run, items: Owners) -> NDArray[np.int64]:
-    """How many distinct products each list holds, int64 (q,)."""
+    """The number of distinct products in each list, int64 (q,)."""
     if items.one_each:
         return run.counts
     part = run.whole()

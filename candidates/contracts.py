@@ -1,4 +1,4 @@
-"""What an encoder and an index promise, whoever writes them."""
+"""The contracts of encoders and indexes, as protocols."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from candidates.vectors import Vectors
 Item = TypeVar("Item", contravariant=True)
 
 Select = Callable[[Filter], NDArray[np.bool_]]
-"""Which rows of an index meet a condition, bool (n,); the index's maker knows the products behind its rows."""
+"""Tells which rows of an index meet a condition, bool (n,); supplied by whoever knows the products behind the rows."""
 
 
 class Encoder(Protocol[Item]):
@@ -36,48 +36,51 @@ class Encoder(Protocol[Item]):
         ...
 
     def encode(self, batch: Sequence[Item]) -> NDArray[np.float32]:
-        """Encodes a batch: float32 (len(batch), dimensions), rows at length one (zero for an empty item)."""
+        """Encodes a batch: float32 (len(batch), dimensions), rows of unit length (zeros for an empty item)."""
         ...
 
 
 class Index(Protocol):
     """Finds the nearest rows of one axis.
 
-    A static index (NMSLIB's, say) is built by its own class method, saved under a versioned path and
-    swapped whole; nothing here adds or removes rows. Scores are greater-is-better and comparable within
-    one list. Items at length zero are never found, and a query of zeros finds nothing.
+    A static index (NMSLIB's, for example) is built by its own class method, saved under a versioned path and
+    replaced as a whole; nothing here adds or removes rows. A greater score is better, and scores can be compared
+    within one list. All-zero items are never found, and an all-zero query finds nothing.
     """
 
     @property
     def items(self) -> Axis:
-        """What the index finds."""
+        """The items that can be found."""
         ...
 
     @property
     def version(self) -> str:
-        """What its vectors were made by."""
+        """The version of its vectors."""
         ...
 
     def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
-        """The k nearest items of each vector, best first; ties in the order of rows.
+        """The k nearest items of each vector, best first; ties are in row order.
 
         Args:
-            vectors: The queries; of this index's version, else `VersionMismatch` is raised.
-            k: At most so many items a list; fewer come back where fewer are there, and an approximate
-                index may miss some.
+            vectors: The queries.
+            k: Maximum length of a list. A list is shorter if there are fewer items; an approximate index may
+                also miss some.
             where: Only items that meet this condition.
+
+        Raises:
+            VersionMismatch: The vectors are of another version than the index.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Added:
-    """What became of items that were to be added.
+    """The result of adding items.
 
     Attributes:
-        stored: How many an index now holds.
-        replaced: How many earlier ones went, since their product came anew.
-        refused: How many were not stored, by reason.
+        stored: Number of items stored.
+        replaced: Number of earlier items removed because their product was added again.
+        refused: Number of items not stored, by reason.
     """
 
     stored: int = 0
@@ -86,23 +89,24 @@ class Added:
 
 
 class MutableIndex(Index, Protocol):
-    """An index whose items come and go: pictures of products, over a rolling window of time.
+    """An index whose items can be added and removed: pictures of products, in a rolling time window.
 
-    `items` is an axis of what is there now, in any order; each of the calls below may make it another one, and a
-    run that was found before keeps the axis that it was found over. What a call has done the next search sees; that
-    it outlives a crash is certain after `checkpoint`.
+    `items` is the axis of the current items, in any order. Each call below may replace it; an earlier run keeps
+    the axis that it was searched over. The next search sees the effect of a call, but only `checkpoint` guarantees
+    that it survives a crash.
     """
 
     def add(self, vectors: Vectors, products: Sequence[Product], added: date) -> Added:
-        """Adds pictures; a product that was there already is replaced with all its earlier pictures.
+        """Adds pictures; they replace all earlier pictures of the same products.
 
-        One of whose new pictures none can be stored keeps its earlier ones.
+        If none of a product's new pictures can be stored, the product keeps its earlier ones.
 
         Args:
-            vectors: One a picture, over an axis of the pictures' ids. A picture whose vector is all zeros, or holds
-                what is no number, is refused: it could not be found.
-            products: What each picture shows, one a row of `vectors`. All pictures of a product come in one call.
-            added: The day on which they came in.
+            vectors: One vector for each picture, over an axis of picture ids. A picture is refused if its vector
+                is all zeros or holds a NaN, because no search could find it.
+            products: The product that each picture shows, one for each row of `vectors`. All pictures of a product
+                must be in one call.
+            added: The day on which they arrived.
 
         Raises:
             VersionMismatch: The vectors are of another version.
@@ -110,16 +114,17 @@ class MutableIndex(Index, Protocol):
         ...
 
     def remove(self, products: Iterable[str]) -> int:
-        """Removes all pictures of some products, by the products' ids; returns how many pictures that were."""
+        """Removes all pictures of the products with these ids; returns the number of pictures removed."""
         ...
 
     def roll(self, today: date) -> int:
-        """Forgets what has left the window; returns how many pictures that were.
+        """Removes the pictures that have left the window; returns their number.
 
-        What was added within the window stays. What is older may stay for a while, since days go by weeks or months.
+        Everything added within the window stays. Older pictures may stay for a while, because whole weeks or
+        months are removed at once.
         """
         ...
 
     def checkpoint(self) -> None:
-        """Returns once all that was done outlives a crash."""
+        """Returns when all earlier calls are safe from a crash."""
         ...

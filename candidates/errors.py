@@ -1,14 +1,14 @@
-"""The errors a person may meet: each says what, where, and what to try next."""
+"""The errors that users see. Each message names the problem, where it is, and what to try next."""
 
 from __future__ import annotations
 
 
 class VariantsError(Exception):
-    """Something the person in front of the screen can fix.
+    """A problem that the user can fix.
 
     Args:
         what: What is wrong, naming the offending id, column, file or value.
-        fix: The next thing to try.
+        fix: What to try next.
     """
 
     exit_code = 2
@@ -20,58 +20,58 @@ class VariantsError(Exception):
 
 
 class FeedError(VariantsError):
-    """A feed can't be read, or nothing in it can be used."""
+    """A feed can't be read, or none of its rows can be used."""
 
 
 class SettingsError(VariantsError):
-    """The settings hold mistakes; the message names every one of them."""
+    """The settings contain mistakes; the message lists all of them."""
 
 
 class SchemaError(VariantsError):
-    """A table lacks a column it must have."""
+    """A table lacks a required column, or a column has the wrong content."""
 
 
 class AxisMismatch(VariantsError):
-    """Two things that speak of different products, or of the same in another order, were brought together."""
+    """Two results can't be combined: they are about different products, or the products are in another order."""
 
 
 class UnknownId(VariantsError):
-    """An id that the catalogue does not hold."""
+    """The catalogue has no product with this id."""
 
 
 class ModelMissing(VariantsError):
-    """A model's weights are neither on disk nor to be had."""
+    """A model is missing, damaged or can't be downloaded."""
 
 
 class VersionMismatch(VariantsError):
-    """Vectors or codes of two versions were about to be mixed."""
+    """Vectors or codes of two versions can't be mixed."""
 
 
 class RunFolderError(VariantsError):
-    """A run folder is missing, incomplete or belongs to something else."""
+    """A run folder, or a file in it, is missing, incomplete or belongs to another run."""
 
 
 class FolderBusy(RunFolderError):
-    """Another process is writing to a run folder; it will have ended some time later."""
+    """Another process is writing to the run folder; try again when it has finished."""
 
 
 class PictureError(VariantsError):
-    """A picture can't be used: missing, broken, or outside the feed's folder."""
+    """A picture can't be used: it is missing, broken, or outside the feed's folder."""
 
 
 class DiskFull(VariantsError):
-    """What is to be written would not fit on the disk."""
+    """The disk does not have enough free space for the output."""
 
 
 class ServerUnreachable(VariantsError):
-    """A server that a step needs does not answer."""
+    """A server that a step needs does not respond."""
 
     exit_code = 3
 
 
 class ToolMissing(VariantsError):
-    """A program that a step needs is not installed, or is too old."""
+    """A program that a step needs is not installed or is too old."""
 
 
 class AccessRefused(VariantsError):
-    """A server answers, but does not accept the key, or the name and password, that it was given."""
+    """A server responds but rejects the API key, or the user name and password."""

@@ -1,4 +1,4 @@
-"""Exact search by cosine: the slow truth that every other index is compared with."""
+"""Exact search by cosine: the slow reference that every other index is compared with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from candidates.run import Run
 from candidates.vectors import Vectors
 
 _TILE = 2**22
-"""Scores held at once (16 MiB of float32): a tile of queries meets all items."""
+"""Scores held at once (16 MiB of float32): those of one tile of queries against all items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +34,12 @@ class ExactIndex:
 
     @property
     def items(self) -> Axis:
-        """What the index finds."""
+        """The items that can be found."""
         return self.vectors.axis
 
     @property
     def version(self) -> str:
-        """What the vectors were made by."""
+        """The version of the vectors."""
         return self.vectors.version
 
     @cached_property
@@ -53,19 +53,23 @@ class ExactIndex:
         if where:
             admitted &= selected(self.select, where)
         rows = np.flatnonzero(admitted)
-        lists = list(_tiles(vectors.unit(), self._unit if len(rows) == len(self._unit) else self._unit[rows], k))
+        tiles = list(_tiles(vectors.unit(), self._unit if len(rows) == len(self._unit) else self._unit[rows], k))
         depth = min(k, len(rows))
-        # Without queries or without items there are no tiles, but still one (empty) list a query.
-        found = np.concatenate([one for one, _ in lists] or [np.zeros((len(vectors), depth), np.int64)])
-        scores = np.concatenate([two for _, two in lists] or [np.zeros((len(vectors), depth), np.float32)])
+        # Without queries or items there are no tiles, but every query still needs its (empty) list.
+        found = np.concatenate([tile_rows for tile_rows, _ in tiles] or [np.zeros((len(vectors), depth), np.int64)])
+        scores = np.concatenate(
+            [tile_scores for _, tile_scores in tiles] or [np.zeros((len(vectors), depth), np.float32)]
+        )
         items = np.where(found < 0, -1, rows[found] if len(rows) else found)
         return Run.from_matrix("exact", vectors.axis, self.items, items, scores)
 
 
 def selected(select: Select | None, where: Filter) -> NDArray[np.bool_]:
-    """Which rows meet `where`; raises where the index knows nothing about the products behind its rows."""
+    """The rows that meet `where`, bool (n,); raises `VariantsError` if the index does not know its products."""
     if select is None:
-        raise VariantsError("this index was built without the products, so it can't be filtered", "Pass `select`")
+        raise VariantsError(
+            "this index was built without its products, so it can't be filtered", "Build it with `select`"
+        )
     return select(where)
 
 
@@ -77,7 +81,7 @@ def _tiles(
     depth = min(k, len(items))
     height = max(1, _TILE // max(1, len(items)))
     transposed = torch.from_numpy(items).T
-    # One block for all tiles: allocated anew for each, between the small lists that stay, they leave the heap in holes.
+    # One block for all tiles: a new one for each, between the small lists that stay, would fragment the heap.
     block = torch.empty((min(height, len(queries)), len(items)))
     for start in range(0, len(queries) if depth else 0, height):
         tile = queries[start : start + height]
@@ -90,10 +94,10 @@ def _tiles(
 def _ordered(
     rows: NDArray[np.int64], scores: NDArray[np.float32], product: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    # Equal scores come out of topk in any order; sorted by row they are the same in every build.
+    # topk returns equal scores in any order; sorted by row they are the same in every torch build.
     order = np.lexsort((rows, -scores), axis=1)
     rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
-    # Of the items that share the last score topk keeps any; the first rows are to be kept.
+    # Of the items that tie for the last score topk keeps any; keep those with the lowest rows.
     last = scores[:, -1:]
     sure = (scores > last).sum(axis=1)
     query, tied = np.nonzero(product == last)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition on products; parts left empty admit everything, parts given must all hold.
+    """A condition on products: all fields that are set must match; an empty field matches everything.
 
     Attributes:
-        category: Text that the product's category path holds, whatever its case (`dress`).
+        category: Text that the product's category path contains, ignoring case (`dress`).
         seller: The seller's exact name.
-        text: Words that title and description together must all hold, as whole words, whatever their case.
-        attributes: (name, value) pairs that must all hold, whatever the case of the value.
+        text: Words that must all occur, as whole words and ignoring case, in the title or the description.
+        attributes: (name, value) pairs that must all match; the case of the value is ignored.
     """
 
     category: str = ""

@@ -1,4 +1,4 @@
-"""`Product`; `Refusal`, what was not used and why; `Merged`, a feed row that became part of another."""
+"""`Product`; `Refusal`, a row or picture that was not used; `Merged`, a feed row that became part of a product."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ATTRIBUTES = ("color", "size", "pattern", "material", "gender", "age_group")
-"""Attributes that have a name of their own in feeds; others are kept under the name the feed gives them."""
+"""Attributes for which feeds have a standard column; others keep the name that the feed gives them."""
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,19 @@ class Product:
 
     Attributes:
         id: Unique within the catalogue.
-        title: What the seller calls it.
-        description: The seller's text, without mark-up.
-        seller: Who offers it; empty where one seller owns the whole feed.
-        brand: The brand as the feed names it.
-        product_type: The category path, levels parted by ` > `.
-        price: As the feed writes it (amount and currency).
-        link: The product's page.
-        availability: As the feed writes it.
+        title: The seller's title.
+        description: The seller's description, without mark-up.
+        seller: The seller's name; empty if one seller owns the whole feed.
+        brand: The brand as the feed writes it.
+        product_type: The category path, its levels separated by ` > `.
+        price: The price as the feed writes it (amount and currency).
+        link: URL of the product's page.
+        availability: The availability as the feed writes it.
         gtin: Global trade item number.
-        mpn: Manufacturer's part number.
+        mpn: Manufacturer part number.
         attributes: Colour, size, pattern, material and so on, by name.
         pictures: Paths relative to the feed's folder (or URLs), the main picture first.
-        group: The seller's own group of variants, empty where none is known.
+        group: The seller's own variant group, empty if unknown.
         line: Line of the feed on which the row begins.
     """
 
@@ -54,9 +54,9 @@ class Refusal:
 
     Attributes:
         where: The feed's line (`line 12`) or the picture's path.
-        id: The product's id, empty where the row has none.
-        reason: What is wrong with it.
-        fix: What its owner can do.
+        id: The product's id, empty if the row has none.
+        reason: What is wrong.
+        fix: What the feed's owner can do about it.
     """
 
     where: str
@@ -67,15 +67,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Merged:
-    """A feed row that is no product of its own: what it says became part of one that is.
+    """A feed row that is not a product itself, but adds to one.
 
-    Further pictures of a Shopify product and a Magento store view's overrides are such rows.
+    Examples are further pictures of a Shopify product, and a Magento store view's overrides.
 
     Attributes:
         line: Line of the feed on which the row begins.
-        id: The row's own id, empty where it has none.
-        into: The id of the product that it became part of.
-        reason: What kind of row it is.
+        id: The row's own id, empty if it has none.
+        into: The id of the product that the row adds to.
+        reason: The kind of row.
     """
 
     line: int

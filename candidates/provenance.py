@@ -1,4 +1,4 @@
-"""`Candidates`: a run that also knows how each pair came."""
+"""`Candidates`: a run that also knows how each pair was found."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from candidates.run import Part, Run
 
 NOT_LISTED = 0
-"""Rank of a candidate that the list in question does not hold (ranks start at 1)."""
+"""Rank of a candidate that is not in the list (ranks start at 1)."""
 
 NO_VIA = -1
-"""`via` of a candidate that no image look-up brought."""
+"""`via` of a candidate that no image search found."""
 
 
 @dataclass(frozen=True, eq=False)
 class CandidatePart(Part):
-    """Candidate lists with their provenance, all arrays (m,).
+    """Candidate lists with their provenance; all arrays are (m,).
 
     Attributes:
-        text_rank: int32, rank in the query's own text list, 0 where it is not in it.
-        text_score: float32, score in that list, NaN where it is not in it.
-        image_rank: int32, rank in the image list of `via`, 0 where no image look-up brought it.
-        image_score: float32, score in that list, NaN where there is none.
-        via: int32, row of the product whose image look-up brought it (the query itself, or one of its
-            text neighbours), −1 where there is none.
+        text_rank: int32, rank in the query's own text list, 0 if it is not in that list.
+        text_score: float32, score in that list, NaN if it is not in that list.
+        image_rank: int32, rank in the image list of `via`, 0 if no image search found it.
+        image_score: float32, score in that list, NaN if no image search found it.
+        via: int32, row of the product whose image search found it (the query itself, or one of its
+            text neighbours), −1 if none did.
     """
 
     text_rank: NDArray[np.int32]
@@ -49,9 +49,9 @@ class CandidatePart(Part):
 
 @dataclass(frozen=True, eq=False)
 class Candidates(Run):
-    """For each product the products that may be its variants, each with how it came.
+    """For each product, the products that may be its variants, each with its provenance.
 
-    The order of a list is the retrieval's; `score` falls along it.
+    Lists are in retrieval order, with falling `score`.
     """
 
     parts: tuple[CandidatePart, ...]

@@ -1,4 +1,4 @@
-"""`Qrels`: what is known about pairs of products: variant, not a variant, or unjudged."""
+"""`Qrels`: relevance judgements on pairs of products: variant, not a variant, or unjudged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VARIANT, UNJUDGED, NOT_A_VARIANT = 1, 0, -1
 
 
 class Source(IntEnum):
-    """Where a truth about a pair comes from."""
+    """Where the judgement of a pair comes from."""
 
     NONE = 0
     FEED_GROUP = 1
@@ -36,16 +36,16 @@ def _no_values() -> NDArray[np.int8]:
 class Qrels:
     """Three-valued truth on undirected pairs of products.
 
-    A group is a seller's statement about his own products: two of them in one group are variants, in two
-    groups they are not, and about a pair of two sellers it says nothing (unjudged), unless the groups are
-    declared global. A product without a group says nothing either. Single pairs from a file or an expert
-    come before groups.
+    A group is a seller's statement about their own products: two of the seller's products are variants if they are
+    in one group, and not variants if they are in two. A pair from two sellers is unjudged unless the groups are
+    declared global, and so is a pair in which a product has no group. Pairs judged individually, in a file or by an
+    expert, override groups.
 
     Attributes:
         items: The products.
-        groups: int32 (n,): number of the product's group, −1 without.
-        scopes: int32 (n,): who states the group: equal numbers may be compared (all 0 when groups are global).
-        keys: int64 (p,), sorted: `left * n + right` with left < right, for pairs judged one by one.
+        groups: int32 (n,): number of the product's group, −1 without one.
+        scopes: int32 (n,): whose group it is; only groups with equal scopes are compared (all 0 if groups are global).
+        keys: int64 (p,), sorted: `left * n + right` with left < right, for individually judged pairs.
         values: int8 (p,): `VARIANT` or `NOT_A_VARIANT` for each key.
         sources: int8 (p,): `Source` of each key.
     """
@@ -59,7 +59,7 @@ class Qrels:
 
     @classmethod
     def from_catalogue(cls, catalogue: Catalogue, *, groups_are_global: bool = False) -> Qrels:
-        """The feed's own groups; with several sellers (seller, group) is the key unless groups are global."""
+        """The feed's own groups, identified by (seller, group), or by group alone if groups are global."""
         groups = catalogue.codes("group")
         scopes = np.zeros(len(catalogue), np.int32) if groups_are_global else catalogue.codes("seller")
         key = scopes.astype(np.int64) * (int(groups.max(initial=0)) + 1) + groups
@@ -69,7 +69,7 @@ class Qrels:
         return cls(catalogue.axis, numbered, scopes)
 
     def with_pairs(self, pairs: Iterable[tuple[str, str, int]], source: Source) -> Qrels:
-        """Adds pairs judged one by one (two ids and a value); a later pair replaces an earlier one."""
+        """Adds individually judged pairs (two ids and a value); a later judgement of a pair replaces an earlier one."""
         merged = dict(
             zip(self.keys.tolist(), zip(self.values.tolist(), self.sources.tolist(), strict=True), strict=True)
         )
@@ -94,9 +94,9 @@ class Qrels:
         return self.keys[place] == key, place
 
     def judge(self, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int8]:
-        """The truth on pairs of rows: `VARIANT`, `NOT_A_VARIANT` or `UNJUDGED`; int8 (m,).
+        """The judgement of pairs of rows: `VARIANT`, `NOT_A_VARIANT` or `UNJUDGED`; int8 (m,).
 
-        A product with itself is unjudged.
+        A pair of a product with itself is unjudged.
         """
         same = self.groups[left] == self.groups[right]
         comparable = (self.groups[left] >= 0) & (self.groups[right] >= 0) & (self.scopes[left] == self.scopes[right])
@@ -107,7 +107,7 @@ class Qrels:
         return np.where(left == right, UNJUDGED, truth).astype(np.int8)
 
     def source(self, left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int8]:
-        """Where the truth on each pair comes from (`Source`), int8 (m,)."""
+        """Where the judgement of each pair comes from (`Source`), int8 (m,)."""
         found, place = self._judged(left, right)
         from_groups = np.where(self.judge(left, right) != UNJUDGED, Source.FEED_GROUP, Source.NONE)
         if found.any():
@@ -141,8 +141,8 @@ class Qrels:
         accepted = self.keys[self.values == VARIANT]
         if not len(accepted):
             return owners, members
-        one, two = np.divmod(accepted, len(self.items))
-        heads, tails = np.concatenate([one, two]), np.concatenate([two, one])
+        left, right = np.divmod(accepted, len(self.items))
+        heads, tails = np.concatenate([left, right]), np.concatenate([right, left])
         order = np.argsort(query_rows, kind="stable")
         lows, highs = (np.searchsorted(query_rows[order], heads, side) for side in ("left", "right"))
         queries = np.concatenate([order[low:high] for low, high in zip(lows, highs, strict=True)] or [order[:0]])

@@ -1,4 +1,4 @@
-"""A `Run`: one method's ranked lists, as flat arrays in parts."""
+"""`Run`: one method's ranked lists, as flat arrays in parts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class ScoredItem(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The lists of the queries `start` … `stop`, in compressed-sparse-row form.
+    """The lists of the queries `start` up to (not including) `stop`, in compressed-sparse-row form.
 
     Attributes:
-        start: Row, on the query axis, of the first query.
-        offsets: int64 (q + 1): the list of query `start + i` is `offsets[i]:offsets[i + 1]`.
-        rows: int32 (m): rows on the item axis, best first.
-        scores: float32 (m): greater is better.
+        start: Row of the first query on the query axis.
+        offsets: int64 (q + 1,): the list of query `start + i` is `offsets[i]:offsets[i + 1]`.
+        rows: int32 (m,): rows on the item axis, best first.
+        scores: float32 (m,): greater is better.
     """
 
     start: int
@@ -45,22 +45,22 @@ class Part:
 
     @property
     def stop(self) -> int:
-        """Row, on the query axis, behind the last query."""
+        """The row after the last query, on the query axis."""
         return self.start + len(self.offsets) - 1
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Length of each list, int64 (q,)."""
+        """The length of each list, int64 (q,)."""
         return np.diff(self.offsets)
 
     @property
     def query_rows(self) -> NDArray[np.int32]:
-        """For each entry the row of its query, int32 (m,)."""
+        """The row of each entry's query, int32 (m,)."""
         return np.repeat(np.arange(self.start, self.stop, dtype=np.int32), self.counts)
 
     @property
     def ranks(self) -> NDArray[np.int32]:
-        """For each entry its rank from 1, int32 (m,)."""
+        """The rank of each entry, from 1, int32 (m,)."""
         starts = np.repeat(self.offsets[:-1] - self.offsets[0], self.counts)
         return (np.arange(len(self.rows), dtype=np.int64) - starts + 1).astype(np.int32)
 
@@ -70,7 +70,7 @@ class Part:
         return tuple(cls.dtypes)
 
     def keep(self, mask: NDArray[np.bool_]) -> Self:
-        """The part with only the entries for which `mask` holds, their order unchanged."""
+        """The part with only the entries where `mask` is true, in the same order."""
         kept = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
         return type(self)(
             start=self.start,
@@ -79,14 +79,14 @@ class Part:
         )
 
     def take(self, lists: NDArray[np.integer]) -> Self:
-        """The lists at some positions within the part, in the order given, as a part from 0."""
+        """The lists at these positions within the part, in the order of `lists`, as a part that starts at 0."""
         counts = self.counts[lists]
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         source = np.repeat(self.offsets[:-1][lists] - offsets[:-1], counts) + np.arange(offsets[-1])
         return type(self)(start=0, offsets=offsets, **{name: getattr(self, name)[source] for name in self.columns()})
 
     def save(self, folder: Path, queries: Axis, items: Axis) -> Path:
-        """Writes the part as one Arrow file that can be mapped into memory; returns its path."""
+        """Writes the part as one Arrow file that can be memory-mapped; returns its path."""
         offsets = pa.array(self.offsets)
         arrays = [pa.LargeListArray.from_arrays(offsets, pa.array(getattr(self, name))) for name in self.columns()]
         batch = pa.record_batch(arrays, names=list(self.columns())).replace_schema_metadata(
@@ -98,7 +98,12 @@ class Part:
 
     @classmethod
     def open(cls, path: Path, queries: Axis, items: Axis) -> Self:
-        """Maps a part into memory; raises `AxisMismatch` where it was made over other axes."""
+        """Memory-maps a part.
+
+        Raises:
+            RunFolderError: The file can't be read.
+            AxisMismatch: The part belongs to other queries or items.
+        """
         try:
             batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
             batch.validate()
@@ -106,9 +111,9 @@ class Part:
             start, axes = int(stamped["start"]), (stamped["queries"], stamped["items"])
             lists = {name: batch.column(name) for name in cls.columns()}
         except (OSError, ValueError, LookupError) as error:
-            raise RunFolderError(f"{path}: not a readable run part ({error})", "Delete it and run again") from error
+            raise RunFolderError(f"{path}: the lists can't be read ({error})", "Delete it and run again") from error
         if axes != (queries.digest, items.digest):
-            raise AxisMismatch(f"{path}: made over other products than these", "Run the retrieval again")
+            raise AxisMismatch(f"{path}: these lists belong to another catalogue", "Run the retrieval again")
         offsets = next(iter(lists.values())).offsets.to_numpy()
         values: dict[str, Any] = {name: column.values.to_numpy() for name, column in lists.items()}
         return cls(start=start, offsets=offsets, **values)
@@ -116,15 +121,15 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One method's ranked lists: for each query the items it found, best first.
+    """One method's ranked lists: for each query, the items it found, best first.
 
-    Queries and items are two axes: an uploaded picture or a rule can be a query too.
+    Queries and items have separate axes, because an uploaded picture or a rule can be a query too.
 
     Attributes:
-        name: The method, as curves and reports show it.
+        name: The method's name, as curves and reports show it.
         queries: Axis of the q queries.
         items: Axis of the items.
-        parts: Consecutive parts that together cover all queries.
+        parts: Consecutive parts that cover all queries.
     """
 
     name: str
@@ -154,14 +159,14 @@ class Run:
         rows: NDArray[np.int32],
         scores: NDArray[np.float32],
     ) -> Run:
-        """Makes a run of one part from flat arrays."""
+        """Builds a run with one part from flat arrays."""
         return Run(name, queries, items, (Part(0, offsets, rows, scores),))
 
     @classmethod
     def from_matrix(
         cls, name: str, queries: Axis, items: Axis, rows: NDArray[np.integer], scores: NDArray[np.floating]
     ) -> Run:
-        """Makes a run from (q, k) arrays in which a row of −1 means: the list is shorter here."""
+        """Builds a run from (q, k) arrays; entries with row −1 are left out, so lists may be shorter than k."""
         present = rows >= 0
         offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1), dtype=np.int64)])
         return cls.of(name, queries, items, offsets, rows[present].astype(np.int32), scores[present].astype(np.float32))
@@ -171,7 +176,7 @@ class Run:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Length of each query's list, int64 (q,)."""
+        """The length of each query's list, int64 (q,)."""
         return np.concatenate([part.counts for part in self.parts]) if self.parts else np.zeros(0, np.int64)
 
     def ranked(self, query_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -191,19 +196,19 @@ class Run:
         ]
 
     def whole(self) -> Part:
-        """All lists as one part (copied where there are several)."""
+        """All lists as one part (a copy if there are several parts)."""
         return self.parts[0] if len(self.parts) == 1 else joined(self.part_type, self.parts)
 
     def top(self, k: int) -> Self:
-        """The run cut after the first k items of every list."""
+        """The run with every list cut after its first k items."""
         return self.replace_parts(tuple(part.keep(part.ranks <= k) for part in self.parts))
 
     def excluding(self, own: NDArray[np.integer]) -> Self:
-        """The run without item `own[q]` in the list of query q (a product is no neighbour of itself)."""
+        """The run without item `own[q]` in the list of query q (a product is not its own neighbour)."""
         return self.replace_parts(tuple(part.keep(part.rows != own[part.query_rows]) for part in self.parts))
 
     def matrix(self, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The first k of every list as (q, k) arrays, short lists filled up with −1 and NaN."""
+        """The first k entries of every list as (q, k) arrays: int32 rows, padded with −1, and float32 scores (NaN)."""
         rows = np.full((len(self), k), -1, np.int32)
         scores = np.full((len(self), k), np.nan, np.float32)
         for part in self.parts:
@@ -215,11 +220,11 @@ class Run:
         return rows, scores
 
     def take(self, query_rows: NDArray[np.integer]) -> Self:
-        """The run of some of the queries, in the order given."""
+        """The run of these queries, in the order of `query_rows`."""
         return type(self)(self.name, self.queries.take(query_rows), self.items, (self.whole().take(query_rows),))
 
     def replace_parts(self, parts: tuple[Part, ...]) -> Self:
-        """The same axes with other lists."""
+        """A run over the same axes with other lists."""
         return type(self)(self.name, self.queries, self.items, parts)
 
     def save(self, folder: Path) -> None:
@@ -229,10 +234,15 @@ class Run:
 
     @classmethod
     def open(cls, name: str, folder: Path, queries: Axis, items: Axis) -> Self:
-        """Maps the parts in `folder`; raises where some are missing or made over other axes."""
+        """Memory-maps the parts in `folder`.
+
+        Raises:
+            RunFolderError: A part is missing or can't be read.
+            AxisMismatch: A part belongs to other queries or items.
+        """
         paths = sorted(folder.glob("part-*.arrow"))
         if not paths:
-            raise RunFolderError(f"{folder}: holds no run", "Run the retrieval step first")
+            raise RunFolderError(f"{folder}: contains no lists", "Run the retrieval step first")
         return cls(name, queries, items, tuple(cls.part_type.open(path, queries, items) for path in paths))
 
 
@@ -240,7 +250,7 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 def joined(part_type: type[Part], parts: Sequence[Part]) -> Part:
-    """Lists of several parts behind each other, as one part from 0."""
+    """The lists of several parts in order, as one part that starts at 0."""
     counts = np.concatenate([np.zeros(0, np.int64), *(part.counts for part in parts)])
     arrays: dict[str, Any] = {
         name: np.concatenate([np.zeros(0, dtype), *(getattr(part, name) for part in parts)]).astype(dtype)
@@ -250,7 +260,7 @@ def joined(part_type: type[Part], parts: Sequence[Part]) -> Part:
 
 
 def stacked(runs: Sequence[AnyRun]) -> AnyRun:
-    """Runs of several sets of queries over the same items, behind each other as one."""
+    """Concatenates runs of several sets of queries over the same items; raises `AxisMismatch` if the items differ."""
     first = runs[0]
     if len(runs) == 1:
         return first
@@ -261,9 +271,12 @@ def stacked(runs: Sequence[AnyRun]) -> AnyRun:
 
 
 def same_lists(left: Run, right: Run) -> bool:
-    """Whether two runs hold the same entries in the same order over the same axes, scores and all."""
+    """Whether two runs have the same entries and scores in the same order, over the same axes."""
     if left.queries != right.queries or left.items != right.items:
         return False
-    one, two = left.whole(), right.whole()
-    names = [field.name for field in fields(one) if field.name != "start"]
-    return all(np.array_equal(getattr(one, n), getattr(two, n), equal_nan=n.endswith("score")) for n in names)
+    left_part, right_part = left.whole(), right.whole()
+    names = [field.name for field in fields(left_part) if field.name != "start"]
+    return all(
+        np.array_equal(getattr(left_part, name), getattr(right_part, name), equal_nan=name.endswith("score"))
+        for name in names
+    )

@@ -1,4 +1,4 @@
-"""Which columns each table has, and what is said when one is missing."""
+"""The columns of each table, and the error raised when one is missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRODUCTS = pa.schema(
         ("digest", pa.string()),
     ]
 )
-"""`products.parquet`: one row a product, key `id`; `digest` covers everything but `line`."""
+"""`products.parquet`: one row per product, key `id`; `digest` covers all columns except `line`."""
 
 IMAGES = pa.schema(
     [
@@ -39,13 +39,14 @@ IMAGES = pa.schema(
         ("digest", pa.string()),
     ]
 )
-"""`image/images.parquet`: one row a usable picture, key `image_id`; `digest` covers the file's bytes."""
+"""`image/images.parquet`: one row per usable picture, key `image_id`; `digest` covers the file's bytes."""
 
 FETCHED = pa.schema([("url", pa.string()), ("path", pa.string()), ("what", pa.string()), ("fix", pa.string())])
-"""`image/fetched.parquet`: one row a URL that the feed names, key `url`."""
+"""`image/fetched.parquet`: one row per picture URL in the feed, key `url`."""
 
 STAMPS = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("changed", pa.int64()), ("digest", pa.string())])
-"""`work/image/stamps.parquet`: digests of picture files, key (`path`, `bytes`, `changed` in nanoseconds)."""
+"""`work/image/stamps.parquet`: digests of picture files, key (`path`, `bytes`, `changed`); `changed` is in
+nanoseconds."""
 
 CANDIDATES = pa.schema(
     [
@@ -60,23 +61,24 @@ CANDIDATES = pa.schema(
         ("via_id", _ID),
     ]
 )
-"""`candidates/part-*.parquet`: key (`query_id`, `candidate_id`); null where a list does not hold the pair."""
+"""`candidates/part-*.parquet`: one row per candidate, key (`query_id`, `candidate_id`); ranks and scores are null for
+lists that do not contain the candidate."""
 
 REFUSED = ("where", "id", "reason", "fix")
-"""`refused.csv`: one row a refused feed row or picture."""
+"""`refused.csv`: one row per refused feed row or picture."""
 
 REFUSED_BEFORE = ("where", "id", "reason", "mend")
-"""The same as it was written until the column `mend` was called `fix`."""
+"""`refused.csv` as earlier versions wrote it, with `fix` under its former name."""
 
 GROUPS = ("id", "item_group_id", "varies")
-"""`groups.csv`: one row a product of a group; it loads as a supplemental feed."""
+"""`groups.csv`: one row per product in a group; shops can import it as a supplemental feed."""
 
 
 def require(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
-    """Returns the schema's columns of `table` with the schema's types; raises `SchemaError` naming what is missing."""
+    """The schema's columns of `table`, in the schema's types; raises `SchemaError` if a column is missing."""
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise SchemaError(
-            f"{what} lacks the column {', '.join(missing)}", "It was written by another version; run again"
+            f"{what} lacks the column {', '.join(missing)}", "Another version wrote it; run again to replace it"
         )
     return table.select(schema.names).cast(schema)

@@ -1,4 +1,4 @@
-"""Everything a person may choose, read once from TOML and passed as arguments."""
+"""All settings, read once from TOML and passed as arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Section(BaseModel):
 
 
 class SellerFeed(_Section):
-    """How one seller's feed is read; what is not said here holds as for all feeds."""
+    """How one seller's feed is read; a field left out falls back to the setting for all feeds."""
 
     format: str | None = None
     encoding: str | None = None
@@ -32,126 +32,157 @@ class SellerFeed(_Section):
 class FeedSettings(_Section):
     """How the feed is read."""
 
-    format: str = Field("auto", description="a format's name (docs/feeds.md), or `auto`: recognised by what it holds")
-    encoding: str = Field("auto", description="`utf-8`, `utf-16`, `cp1252` and so on, or `auto`: detected and said")
-    seller: str = Field("", description="who offers the products of which the feed names no seller")
+    format: str = Field("auto", description="name of a format (docs/feeds.md), or `auto`: detected from the contents")
+    encoding: str = Field(
+        "auto", description="`utf-8`, `utf-16`, `cp1252` and so on, or `auto`: detected automatically and reported"
+    )
+    seller: str = Field("", description="seller of the products for which the feed names none")
     seller_column: str = Field("", description="column that names the seller; empty: one seller owns the feed")
     store_view: str = Field("", description="Magento: store view whose texts are used; empty: the default view")
-    qualify_ids: bool = Field(False, description="ids become `SELLER:ID`, for sellers who use the same ids")
-    max_refused: float = Field(0.25, ge=0, le=1, description="a feed with a greater share of refused rows stops")
-    columns: dict[str, str] = Field({}, description="own column names: our name = the feed's name")
-    groups_are_global: bool = Field(False, description="groups hold across sellers, not only within each one")
+    qualify_ids: bool = Field(False, description="turn ids into `SELLER:ID`, for sellers who use the same ids")
+    max_refused: float = Field(0.25, ge=0, le=1, description="stop if a larger share of a feed's rows is refused")
+    columns: dict[str, str] = Field({}, description="custom column names: our name = the feed's name")
+    groups_are_global: bool = Field(
+        False, description="groups are valid across sellers, not only within each seller's products"
+    )
     of: dict[str, SellerFeed] = Field(
-        {}, description="by seller, where feeds differ: format, encoding, seller_column, store_view, columns"
+        {}, description="per seller, where feeds differ: format, encoding, seller_column, store_view, columns"
     )
 
     def for_seller(self, seller: str) -> FeedSettings:
-        """These settings as they hold for one seller's feed."""
+        """The settings for one seller's feed."""
         own = self.of.get(seller, SellerFeed()).model_dump(exclude_none=True)
         return self.model_copy(update={**own, "seller": seller or self.seller})
 
 
 class TextSettings(_Section):
-    """How texts become neighbours."""
+    """How text neighbours are found."""
 
-    fields: tuple[str, ...] = Field(("title", "description", "attributes"), description="parts of the product text")
-    leave_out: tuple[Literal["colour", "brand"], ...] = Field((), description="words kept out of the text")
-    model: str = Field("minilm", description="`minilm` (comes with the package), a folder, or a model's name")
-    index: Literal["nmslib", "exact", "tfidf"] = Field("nmslib", description="how neighbours are found")
-    batch: Positive = Field(8, description="texts encoded at once")
-    links: Positive = Field(24, description="NMSLIB HNSW: links of a node (M)")
+    fields: tuple[str, ...] = Field(
+        ("title", "description", "attributes"), description="fields that make up the product text"
+    )
+    leave_out: tuple[Literal["colour", "brand"], ...] = Field(
+        (), description="words removed from the text: `colour`, `brand` or both"
+    )
+    model: str = Field("minilm", description="`minilm` (comes with the package), a model's folder or a model's name")
+    index: Literal["nmslib", "exact", "tfidf"] = Field(
+        "nmslib", description="text index: `nmslib` (approximate), `exact`, or `tfidf` (words instead of a model)"
+    )
+    batch: Positive = Field(8, description="texts per encoding batch")
+    links: Positive = Field(24, description="NMSLIB HNSW: links per node (M)")
     build_effort: Positive = Field(200, description="NMSLIB HNSW: efConstruction")
-    search_effort: Natural = Field(0, description="NMSLIB HNSW: efSearch; 0: twice as deep as the search, at least 200")
+    search_effort: Natural = Field(
+        0, description="NMSLIB HNSW: efSearch; 0: twice the depth of the search, at least 200"
+    )
 
 
 class ImageSettings(_Section):
-    """How pictures become neighbours."""
+    """How image neighbours are found."""
 
     model: str = Field(
         "own",
-        description="`own`, `own:FOLDER`, `gradients`, `hog`, `hog-crop`, `mask`, `phash`, `onnx:FILE#OUTPUT[@7x7]`, "
-        "`torchvision:NAME[#LAYER[@7x7]]`",
+        description="image encoder: `own`, `own:FOLDER`, `gradients`, `hog`, `hog-crop`, `mask`, `phash`, "
+        "`onnx:FILE#OUTPUT[@7x7]`, `torchvision:NAME[#LAYER[@7x7]]`",
     )
-    weights: str = Field("", description="file of a torchvision model's weights; empty: its hub")
-    base_dimensions: Natural = Field(640, description="frozen base: dimensions kept; 0 keeps all")
-    base_sample: Positive = Field(8192, description="pictures from which the base is computed; fewer stay whole")
-    base: str = Field("", description="file of a base to use, another run's image/base.npz; empty: computed")
+    weights: str = Field("", description="file with a torchvision model's weights; empty: downloaded from its hub")
+    base_dimensions: Natural = Field(640, description="dimensions kept by the frozen base; 0: all")
+    base_sample: Positive = Field(
+        8192, description="pictures from which the base is computed; smaller catalogues keep whole vectors"
+    )
+    base: str = Field("", description="file of a base to use, such as another run's image/base.npz; empty: computed")
     placeholder_things: Natural = Field(
-        5, description="a picture at so many different things of several kinds is a placeholder; 0: none is"
+        5, description="a picture used by this many unrelated products is a placeholder; 0: never"
     )
     index: Literal["hamming", "exact", "elasticsearch"] = Field(
-        "hamming", description="LSH codes with rescoring in process, exact search, or codes on an Elasticsearch"
+        "hamming",
+        description="image index: `hamming` (LSH codes, then rescoring, in this process), `exact`, or `elasticsearch` "
+        "(codes on a cluster)",
     )
     codes: Literal["hyperplanes", "rotations"] = Field(
-        "rotations", description="LSH codes by the paper's random hyperplanes, or by stacked random rotations"
+        "rotations", description="LSH codes from random `hyperplanes` (as in the paper) or stacked random `rotations`"
     )
-    bits: Literal[256, 512, 1024] = Field(512, description="length of the LSH code")
-    shortlist: Positive = Field(800, description="codes rescored by float vectors, at least; four times k if more")
-    batch: Positive = Field(32, description="pictures encoded at once")
+    bits: Literal[256, 512, 1024] = Field(512, description="bits per LSH code")
+    shortlist: Positive = Field(
+        800, description="minimum number of codes rescored by float vectors; 4k if that is more"
+    )
+    batch: Positive = Field(32, description="pictures per encoding batch")
 
 
 class ElasticsearchSettings(_Section):
-    """The image index on an Elasticsearch; its address and secrets are in the environment (docs/elasticsearch.md)."""
+    """The image index on Elasticsearch; address and secrets come from the environment (docs/elasticsearch.md)."""
 
     name: str = Field(
-        "images", pattern=r"^[a-z][a-z0-9_]*$", description="alias of the index; the names of its slices begin with it"
+        "images", pattern=r"^[a-z][a-z0-9_]*$", description="alias of the index, and prefix of its slices' names"
     )
     search: Literal["flat", "subcodes", "hnsw"] = Field(
-        "flat", description="exact Hamming order, the paper's shared subcodes, or a graph of neighbours"
+        "flat",
+        description="`flat` (exact Hamming distance), `subcodes` (shared subcodes, as in the paper), or `hnsw` "
+        "(a graph of neighbours)",
     )
     matches: Positive = Field(1, description="`subcodes`: 16-bit words that two codes must share")
-    visited: Positive = Field(1000, description="`hnsw`: candidates kept in view in each shard (num_candidates)")
-    links: Positive = Field(16, description="`hnsw`: links of a node (m)")
-    build_effort: Positive = Field(100, description="`hnsw`: candidates while building (ef_construction)")
-    clients: Positive = Field(8, description="searches on their way at once")
-    shards: Positive = Field(1, description="primary shards of a slice")
+    visited: Positive = Field(1000, description="`hnsw`: candidates considered in each shard (num_candidates)")
+    links: Positive = Field(16, description="`hnsw`: links per node (m)")
+    build_effort: Positive = Field(100, description="`hnsw`: candidates considered while building (ef_construction)")
+    clients: Positive = Field(8, description="concurrent searches")
+    shards: Positive = Field(1, description="primary shards per slice")
     replicas: Natural = Field(1, description="copies of each shard on other nodes; 0 on a single node")
-    every: Literal["week", "month"] = Field("month", description="length of a slice of the rolling window")
-    months: Positive = Field(3, description="length of the rolling window")
+    every: Literal["week", "month"] = Field("month", description="time span of a slice: `week` or `month`")
+    months: Positive = Field(3, description="length of the rolling window, in months")
 
 
 class MergeSettings(_Section):
-    """How the two lists become candidates."""
+    """How the text and image lists become candidates."""
 
     strategy: Strategy = Field(
-        "planned", description="`planned`: what finds most at the budget; `hop`: the paper's suggestion of suggestions"
+        "planned",
+        description="`planned` (the strategy with the highest recall at the budget), `hop` (the paper's suggestion of "
+        "suggestions), `text`, `image`, `union`, `rrf`, `weighted` or `fused`",
     )
-    n: Positive = Field(50, description="text neighbours of each product (N); no matter where it is planned")
-    k: Natural = Field(2, description="`hop`: image neighbours of each of these and of the product itself (K)")
-    budget: Natural = Field(0, description="cut every list here; 0: 100 for `planned`, no cut for `hop`, n otherwise")
-    rrf_k: Positive = Field(60, description="reciprocal rank fusion: the k of 1 / (k + rank)")
+    n: Positive = Field(50, description="text neighbours of each product (N); ignored by `planned`")
+    k: Natural = Field(2, description="`hop`: image neighbours of each text neighbour and of the product itself (K)")
+    budget: Natural = Field(
+        0, description="maximum candidates per product; 0: 100 for `planned`, no limit for `hop`, n otherwise"
+    )
+    rrf_k: Positive = Field(60, description="reciprocal rank fusion: the k in 1 / (k + rank)")
     text_weight: float = Field(1.0, ge=0, description="weight of the text list in `rrf` and `weighted`")
     image_weight: float = Field(1.0, ge=0, description="weight of the image list in `rrf` and `weighted`")
-    hub_cap: Natural = Field(0, description="at most so many lists may hold one product; 0: no cap")
-    collapse_known: bool = Field(False, description="products of the query's own known group do not eat its budget")
+    hub_cap: Natural = Field(0, description="maximum number of lists that may contain one product; 0: no limit")
+    collapse_known: bool = Field(
+        False, description="members of the product's own known group do not count towards the budget"
+    )
 
 
 class FusedSettings(_Section):
-    """How the strategy `fused` makes one list of three, and asks it again."""
+    """How the strategy `fused` merges three lists into one, then searches again from its first products."""
 
     weights: Literal["set", "learned"] = Field(
-        "set", description="`learned`: from known groups held out, where that finds more than chance explains"
+        "set", description="`learned`: weights learned from held-out groups, if their gain is more than chance"
     )
-    k: float = Field(10.0, gt=0, description="the k of 1 / (k + rank)")
+    k: float = Field(10.0, gt=0, description="the k in 1 / (k + rank)")
     image_weight: float = Field(2.0, ge=0, description="weight of the image list")
     text_weight: float = Field(0.6, ge=0, description="weight of the text list")
-    lexical_weight: float = Field(0.6, ge=0, description="weight of the list by TF-IDF of letters")
-    hub_weight: float = Field(0.5, ge=0, description="share of a product's nearness to its ten best taken off")
-    seeds: Natural = Field(8, description="first products of the fused list whose fused lists are asked; 0: no hop")
-    seed_depth: Positive = Field(16, description="products taken of each of these lists")
-    own: Positive = Field(10, description="products of the own fused list that stand before what the hop brings")
+    lexical_weight: float = Field(0.6, ge=0, description="weight of the lexical list (TF-IDF of letters)")
+    hub_weight: float = Field(
+        0.5,
+        ge=0,
+        description="hub correction: share of a candidate's mean score with its ten nearest that is subtracted",
+    )
+    seeds: Natural = Field(8, description="first products of the fused list whose own fused lists are used; 0: no hop")
+    seed_depth: Positive = Field(16, description="products used from each of these lists")
+    own: Positive = Field(10, description="products of the fused list that are ranked before those the hop adds")
 
 
 class LearnSettings(_Section):
-    """What is learned from known groups, and what was."""
+    """What is learned from known groups."""
 
-    train: bool = Field(True, description="learn from the feed's own groups; else they serve evaluation alone")
+    train: bool = Field(True, description="learn from the feed's own groups; false: use them for evaluation only")
     guess: bool = Field(
-        True, description="where groups end at a seller: learn from probable variants of two sellers too"
+        True, description="if groups are each seller's own: also learn from probable variants across sellers"
     )
     model: str = Field("", description="folder of a model (`variants train`) to use instead of learning; empty: none")
     spaces: Literal["learned", "encoded"] = Field(
-        "learned", description="vectors in spaces learned from groups (without any, whitened), or as encoded"
+        "learned",
+        description="`learned`: spaces learned from groups (whitened if there are none); `encoded`: vectors as encoded",
     )
     dimensions: Positive = Field(192, description="dimensions of a learned space")
     lexical_weight: float = Field(1.0, gt=0, description="weight of the lexical part beside the text model's vector")
@@ -160,63 +191,67 @@ class LearnSettings(_Section):
 class PairsSettings(_Section):
     """How candidates become suggestions."""
 
-    classify: bool = Field(True, description="tell how probable each candidate pair is, and group products by that")
-    precision: float = Field(0.9, gt=0, lt=1, description="pairs are suggested from where so many of them are right")
+    classify: bool = Field(True, description="compute each pair's probability, and group products by it")
+    precision: float = Field(0.9, gt=0, lt=1, description="precision at which pairs are suggested")
     judgements: str = Field("", description="CSV of judged pairs: left_id, right_id, verdict (accept or reject)")
-    most: Positive = Field(200_000, description="suggestions written, at most")
+    most: Positive = Field(200_000, description="maximum number of suggestions written")
 
 
 class GroupsSettings(_Section):
     """How products become groups."""
 
     known: Literal["keep", "learn", "hide"] = Field(
-        "keep", description="known groups: `keep` and extend them, `learn` from them alone, or `hide` them altogether"
+        "keep", description="known groups: `keep` (and extend) them, only `learn` from them, or `hide` them completely"
     )
-    threshold: float = Field(0.25, gt=0, le=1, description="least mean probability at which two groups are joined")
-    largest: Natural = Field(50, description="products in a group made by joining, at most; 0: no limit")
+    threshold: float = Field(0.25, gt=0, le=1, description="minimum mean probability for joining two groups")
+    largest: Natural = Field(50, description="maximum size of a group formed by joining; 0: no limit")
 
 
 class EvaluationSettings(_Section):
-    """How recall is measured against what is known."""
+    """How recall is measured against known groups and judgements."""
 
     text_depths: tuple[Positive, ...] = Field(
         (5, 10, 20, 50, 100, 200, 350, 500, 1000),
-        description="N, and the depths of single lists, on the curve",
+        description="values of N, and depths of single lists, on the curve",
     )
-    hops: tuple[Natural, ...] = Field((0, 1, 2, 3, 4), description="K on the curve")
-    max_share: float = Field(0.25, gt=0, le=1, description="the sweep stops at this share of the catalogue")
-    max_queries: Positive = Field(20_000, description="queries measured; a seeded sample where there are more")
-    bootstrap: Positive = Field(1000, description="resamples of groups behind each interval")
+    hops: tuple[Natural, ...] = Field((0, 1, 2, 3, 4), description="values of K on the curve")
+    max_share: float = Field(
+        0.25, gt=0, le=1, description="the curve ends where candidates reach this share of the catalogue"
+    )
+    max_queries: Positive = Field(20_000, description="maximum number of queries; a seeded sample if there are more")
+    bootstrap: Positive = Field(1000, description="bootstrap resamples (of groups) per interval")
     index_sample: Positive = Field(500, description="queries on which an index is compared with exact search")
 
 
 class FetchSettings(_Section):
-    """How pictures are fetched that the feed names by URL."""
+    """How pictures that the feed names by URL are fetched."""
 
-    offline: bool = Field(False, description="ask no server: pictures fetched before serve, all others are refused")
-    allow_private: bool = Field(False, description="admit private addresses and any port, for tests and intranets")
-    max_bytes: Positive = Field(32 * 2**20, description="bytes of one picture, at most, as it arrives and unpacked")
+    offline: bool = Field(False, description="send no requests: use pictures fetched before and refuse all others")
+    allow_private: bool = Field(False, description="allow private addresses and any port, for tests and intranets")
+    max_bytes: Positive = Field(32 * 2**20, description="maximum bytes of one picture, both as sent and decompressed")
     timeout: float = Field(20.0, gt=0, description="seconds for one attempt at a picture, redirects included")
-    redirects: Natural = Field(5, description="redirects followed for one picture")
-    attempts: Positive = Field(3, description="attempts at a picture whose server fails or breaks off")
-    per_host: Positive = Field(4, description="connections to one host at once")
+    redirects: Natural = Field(5, description="maximum redirects for one picture")
+    attempts: Positive = Field(3, description="attempts at a picture when its server fails or closes the connection")
+    per_host: Positive = Field(4, description="concurrent connections to one host")
     pause: float = Field(0.0, ge=0, description="seconds between two requests to one host")
-    concurrency: Positive = Field(32, description="connections at once, over all hosts")
-    user_agent: str = Field("variant-candidates", description="what servers are told about who asks")
-    expires_days: float = Field(30.0, gt=0, description="days after which a server is asked whether a picture changed")
+    concurrency: Positive = Field(32, description="concurrent connections to all hosts")
+    user_agent: str = Field("variant-candidates", description="User-Agent header of the requests")
+    expires_days: float = Field(
+        30.0, gt=0, description="days after which the server is asked whether a picture has changed"
+    )
 
 
 class RunSettings(_Section):
     """How the work is done."""
 
-    seed: Natural = Field(7, description="seed of everything drawn at random")
-    threads: Natural = Field(0, description="threads; 0: one a core")
-    chunk: Positive = Field(1024, description="products encoded between two writes")
-    part: Positive = Field(100_000, description="products whose lists make one file")
+    seed: Natural = Field(7, description="seed of all random choices")
+    threads: Natural = Field(0, description="number of threads; 0: one per core")
+    chunk: Positive = Field(1024, description="products encoded between two writes to disk")
+    part: Positive = Field(100_000, description="products per file of lists")
 
 
 class Settings(_Section):
-    """Everything a person may choose; each section has a table of its own in the TOML file."""
+    """All settings; each section is a table of the TOML file."""
 
     feed: FeedSettings = FeedSettings()
     fetch: FetchSettings = FetchSettings()
@@ -233,26 +268,26 @@ class Settings(_Section):
 
     @classmethod
     def read(cls, path: Path | None, **sections: dict[str, Any]) -> Settings:
-        """Reads TOML; `sections` (from the command line) come before the file.
+        """Reads a TOML file; `sections` (from the command line) override it.
 
         Raises:
-            SettingsError: Naming every mistake at once, or the file that can't be read.
+            SettingsError: The file can't be read, or contains mistakes; all of them are listed at once.
         """
         try:
             chosen: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path}: {error}", "Fix the file, or leave out --settings") from error
         for section, values in sections.items():
-            given = chosen.setdefault(section, {})
-            if isinstance(given, dict):
-                given.update(values)
+            table = chosen.setdefault(section, {})
+            if isinstance(table, dict):
+                table.update(values)
         return cls.check(chosen, str(path) if path else "the command line")
 
     @classmethod
     def check(cls, chosen: dict[str, Any], where: str) -> Settings:
-        """Makes settings of plain values; raises `SettingsError` naming every mistake."""
+        """Builds settings from plain values; raises `SettingsError` with a list of all mistakes."""
         try:
             return cls.model_validate(chosen)
         except ValidationError as error:
-            mistakes = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+            mistakes = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors()]
             raise SettingsError(f"{where}: {'; '.join(mistakes)}", "docs/settings.md lists every setting") from error

@@ -1,4 +1,4 @@
-"""`Suggestion`: a pair that a classifier stands behind, with the reasons; and the files that suggestions go into."""
+"""`Suggestion`: a pair that the classifier suggests, with the reasons; and the files that hold suggestions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from candidates.artifacts import atomic, write_parquet
 from candidates.spreadsheet import guarded
 
 SAME_ITEM, VARIANT = "same item", "variant"
-"""What two products can be to each other: one thing listed twice, or two variants of one model."""
+"""How two products can be related: one item listed twice, or two variants of one model."""
 
 _ID = pa.dictionary(pa.int32(), pa.string())
 _REASON = pa.struct([("room", pa.string()), ("words", pa.string()), ("weight", pa.float32())])
@@ -32,16 +32,16 @@ SUGGESTIONS = pa.schema(
         ("reasons", pa.list_(_REASON)),
     ]
 )
-"""`suggestions.parquet`: one row a pair, key (`left_id`, `right_id`); one of `probability` and `score` is null."""
+"""`suggestions.parquet`: one row per pair, key (`left_id`, `right_id`); either `probability` or `score` is null."""
 
 COLUMNS = (
     *("left_id", "right_id", "left_title", "right_title", "probability", "score", "relation", "varies_in"),
     *("reasons_for", "reasons_against"),
 )
-"""`suggestions.csv`: the same for people, with titles."""
+"""`suggestions.csv`: the same for readers, with titles."""
 
 _BLOCK = 65_536
-"""Suggestions held as Python objects at once while a table is made."""
+"""Suggestions held as Python objects at once while a table is written."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _REORDERING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
@@ -49,12 +49,12 @@ _REORDERING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that speaks for or against a suggestion.
+    """One piece of evidence for or against a suggestion.
 
     Attributes:
-        room: What it is about: `picture shape`, `title words`, `attributes`, …
-        words: The same in words an expert uses.
-        weight: By how much it moves the log-odds (or the score, where nothing was learned); positive speaks for it.
+        room: The kind of evidence: `picture shape`, `title words`, `attributes`, …
+        words: The evidence in an expert's words.
+        weight: By how much it changes the log-odds (or the score, if nothing was learned); positive is evidence for.
     """
 
     room: str
@@ -64,16 +64,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Two products that are variants of one model, or the same item, as far as the classifier can tell.
+    """Two products that the classifier takes for variants of one model, or for the same item.
 
     Attributes:
-        left: The id of the product that stands first in the catalogue.
+        left: The id of the product that comes first in the catalogue.
         right: The id of the other.
-        probability: That they belong together; None where nothing was learned.
+        probability: The probability that they belong together; None if nothing was learned.
         relation: `SAME_ITEM` or `VARIANT`.
-        varies_in: In what they differ, each as people are told it: `colours differ: black, navy`.
-        reasons: The strongest for it, then the strongest against it.
-        score: Where nothing was learned, how well they fit; it orders pairs and is no probability.
+        varies_in: What differs, as shown to readers: `colours differ: black, navy`.
+        reasons: The strongest evidence for it, then the strongest against it.
+        score: If nothing was learned, how well they match; it orders pairs and is not a probability.
     """
 
     left: str
@@ -86,32 +86,32 @@ class Suggestion:
 
     @property
     def speaking_for(self) -> tuple[Reason, ...]:
-        """The reasons for it."""
+        """The evidence for it."""
         return tuple(reason for reason in self.reasons if reason.weight > 0)
 
     @property
     def speaking_against(self) -> tuple[Reason, ...]:
-        """The reasons against it."""
+        """The evidence against it."""
         return tuple(reason for reason in self.reasons if reason.weight <= 0)
 
     @property
     def sentence(self) -> str:
-        """Why, in one line: reasons for it, in what they differ, and what speaks against it."""
-        told = [reason.words for reason in self.speaking_for]
-        told += [one for one in self.varies_in if one not in told]
-        against = [one.words for one in self.speaking_against if not set(one.words.split("; ")) <= set(told)]
-        return "; ".join([*told, *(f"but {words}" for words in against)])
+        """The explanation in one line: the evidence for it, what differs, and the evidence against it."""
+        parts = [reason.words for reason in self.speaking_for]
+        parts += [difference for difference in self.varies_in if difference not in parts]
+        against = [reason.words for reason in self.speaking_against if not set(reason.words.split("; ")) <= set(parts)]
+        return "; ".join([*parts, *(f"but {words}" for words in against)])
 
 
 def write_suggestions(path: Path, suggestions: Iterable[Suggestion]) -> int:
-    """Writes `suggestions.parquet`, atomically; returns how many there are."""
+    """Writes `suggestions.parquet` atomically; returns the number of suggestions."""
     table = pa.Table.from_batches(_batches(suggestions), schema=SUGGESTIONS)
     write_parquet(path, table.unify_dictionaries())
     return int(table.num_rows)
 
 
 def read_suggestions(path: Path) -> Iterator[Suggestion]:
-    """Reads `suggestions.parquet`; raises `SchemaError` where a column is missing."""
+    """Reads `suggestions.parquet`; raises `SchemaError` if a column is missing."""
     import pyarrow.parquet as pq
 
     table = schema.require(pq.read_table(path), SUGGESTIONS, str(path))
@@ -125,15 +125,15 @@ def read_suggestions(path: Path) -> Iterator[Suggestion]:
 
 
 def write_suggestions_csv(path: Path, suggestions: Iterable[Suggestion], titles: Mapping[str, str]) -> int:
-    """Writes `suggestions.csv`, safe to open in a spreadsheet, atomically; returns how many suggestions there are.
+    """Writes `suggestions.csv` atomically, safe to open in a spreadsheet; returns the number of suggestions.
 
-    Every suggestion is one line. Line breaks and letters that turn the direction of writing are taken out of
-    titles; an apostrophe stands before a cell that a spreadsheet would calculate.
+    Every suggestion is one line. Line breaks and characters that change the direction of writing are removed from
+    titles, and a cell that a spreadsheet would treat as a formula gets a leading apostrophe.
 
     Args:
         path: The file.
-        suggestions: In the order in which they are to stand.
-        titles: Titles by id; a product without one has an empty cell.
+        suggestions: The suggestions in the order of the file.
+        titles: Titles by id; a product without a title has an empty cell.
     """
     count = 0
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -146,21 +146,21 @@ def write_suggestions_csv(path: Path, suggestions: Iterable[Suggestion], titles:
 
 
 def harmless(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not calculate, in one line."""
+    """The cell on one line, guarded so that a spreadsheet does not treat it as a formula."""
     return guarded(_REORDERING.sub("", _CONTROL.sub(" ", cell)))
 
 
 def _cells(suggestion: Suggestion, titles: Mapping[str, str]) -> Sequence[str]:
     ids = (suggestion.left, suggestion.right)
-    named = (titles.get(identifier, "") for identifier in ids)
+    both_titles = (titles.get(identifier, "") for identifier in ids)
     numbers = (_number(suggestion.probability), _number(suggestion.score))
     reasons = (
         "; ".join(f"{reason.words} ({reason.weight:+.2f})" for reason in side)
         for side in (suggestion.speaking_for, suggestion.speaking_against)
     )
-    told = (suggestion.relation, "; ".join(suggestion.varies_in), *reasons)
+    explanation = (suggestion.relation, "; ".join(suggestion.varies_in), *reasons)
     # Numbers are our own: an apostrophe before a negative one would make it text.
-    return (*map(harmless, (*ids, *named)), *numbers, *map(harmless, told))
+    return (*map(harmless, (*ids, *both_titles)), *numbers, *map(harmless, explanation))
 
 
 def _number(value: float | None) -> str:
@@ -177,12 +177,12 @@ def _batches(suggestions: Iterable[Suggestion]) -> Iterator[pa.RecordBatch]:
 
 def _columns(block: Sequence[Suggestion]) -> Iterator[tuple[list[object], pa.Field]]:
     values: dict[str, list[object]] = {
-        "left_id": [one.left for one in block],
-        "right_id": [one.right for one in block],
-        "probability": [one.probability for one in block],
-        "score": [one.score for one in block],
-        "relation": [one.relation for one in block],
-        "varies_in": [list(one.varies_in) for one in block],
-        "reasons": [[vars(reason) for reason in one.reasons] for one in block],
+        "left_id": [suggestion.left for suggestion in block],
+        "right_id": [suggestion.right for suggestion in block],
+        "probability": [suggestion.probability for suggestion in block],
+        "score": [suggestion.score for suggestion in block],
+        "relation": [suggestion.relation for suggestion in block],
+        "varies_in": [list(suggestion.varies_in) for suggestion in block],
+        "reasons": [[vars(reason) for reason in suggestion.reasons] for suggestion in block],
     }
     return ((values[field.name], field) for field in SUGGESTIONS)

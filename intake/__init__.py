@@ -1,1 +1,1 @@
-"""Feeds in and out, fetching, and picture files."""
+"""Reading and writing feeds, fetching pictures, and picture files on disk."""

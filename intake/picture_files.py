@@ -1,4 +1,4 @@
-"""The picture files of a catalogue: which there are, their bytes, and why one can't be read."""
+"""The picture files of a catalogue: their paths, digests, and why some can't be used."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class PictureFile:
         id: `PRODUCT#POSITION`.
         product_row: The product's row.
         position: 0 for the main picture.
-        name: As the feed names it.
-        path: Where it lies; None where it can't be used.
-        stamp: Size and time of change, by which a changed file is noticed without reading it.
-        problem: Why it can't be used.
+        name: Its path or URL in the feed.
+        path: The file; None if it can't be used.
+        stamp: Size and modification time, which reveal a changed file without reading it.
+        problem: Why it can't be used, or None.
     """
 
     id: str
@@ -48,12 +48,12 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class FetchedPicture:
-    """What became of a URL.
+    """The result of fetching a URL.
 
     Attributes:
-        path: The file with its bytes; empty where there is none.
+        path: The file with its bytes; empty if there is none.
         what: Why there is none.
-        fix: What the feed's owner can do.
+        fix: What the feed's owner can do about it.
     """
 
     path: str
@@ -63,11 +63,11 @@ class FetchedPicture:
 
 @dataclass(frozen=True)
 class PicturePlaces:
-    """Where the pictures of a catalogue lie.
+    """Where the pictures of a catalogue are.
 
     Attributes:
-        folders: For each feed the row of its first product and the folder that its paths are relative to.
-        fetched: What became of each URL.
+        folders: For each feed, the row of its first product and the folder that its paths are relative to.
+        fetched: The result of fetching each URL.
     """
 
     folders: tuple[tuple[int, Path], ...]
@@ -75,11 +75,11 @@ class PicturePlaces:
 
     def folder_of(self, row: int) -> Path:
         """The folder that the picture paths of a product are relative to."""
-        return self.folders[bisect_right(self.folders, row, key=lambda one: one[0]) - 1][1]
+        return self.folders[bisect_right(self.folders, row, key=lambda entry: entry[0]) - 1][1]
 
 
 def list_pictures(catalogue: Catalogue, places: PicturePlaces) -> list[PictureFile]:
-    """Every picture that the catalogue names, found or not, in the order of products."""
+    """All pictures in the catalogue, found or not, in the order of products."""
     named = catalogue.table["pictures"].to_pylist()
     return [
         _located(f"{product}#{position}", row, position, name, places)
@@ -108,26 +108,27 @@ def _fetched_path(fetched: FetchedPicture) -> Path:
 
 
 def write_fetched(path: Path, fetched: Mapping[str, FetchedPicture]) -> None:
-    """Writes `fetched.parquet`, one row a URL."""
-    rows = [{"url": url, **asdict(one)} for url, one in fetched.items()]
+    """Writes `fetched.parquet`, one row per URL."""
+    rows = [{"url": url, **asdict(picture)} for url, picture in fetched.items()]
     write_parquet(path, pa.Table.from_pylist(rows, schema=schema.FETCHED))
 
 
 def read_fetched(path: Path) -> dict[str, FetchedPicture]:
-    """Reads `fetched.parquet`; raises `SchemaError` where a column is missing."""
+    """Reads `fetched.parquet`; raises `SchemaError` if a column is missing."""
     table = pq.read_table(path)
-    table = table.rename_columns(["fix" if name == "mend" else name for name in table.column_names])  # its name before
+    # Earlier versions called the column `mend`.
+    table = table.rename_columns(["fix" if name == "mend" else name for name in table.column_names])
     rows = schema.require(table, schema.FETCHED, str(path)).to_pylist()
     return {row.pop("url"): FetchedPicture(**row) for row in rows}
 
 
 def digests_of(pictures: Sequence[PictureFile], threads: int, known: Path) -> list[str]:
-    """The digest of each picture's bytes; a file is read only when it is new or changed.
+    """The digest of each picture's bytes; a file is only read if it is new or has changed.
 
     Args:
-        pictures: Pictures whose files are there.
-        threads: Files read at once.
-        known: `stamps.parquet`: digests by path, size and time of change; written anew where any is new.
+        pictures: Pictures whose files exist.
+        threads: Number of files read at once.
+        known: `stamps.parquet`, with digests by path, size and modification time; rewritten if any picture is new.
     """
     stamps = read_stamps(known)
     keys = [(str(picture.path), *picture.stamp) for picture in pictures]
@@ -141,14 +142,14 @@ def digests_of(pictures: Sequence[PictureFile], threads: int, known: Path) -> li
 
 
 Stamp = tuple[str, int, int]
-"""A file's path, size and time of change."""
+"""A file's path, size in bytes and modification time in nanoseconds."""
 
 
 def read_stamps(path: Path) -> dict[Stamp, str]:
-    """The digests of files by their stamps; none where the file is missing or of another version."""
+    """The digests of files by their stamps; empty if the file is missing or of another version."""
     try:
         columns = schema.require(pq.read_table(path), schema.STAMPS, str(path)).to_pydict()
-    except (OSError, pa.ArrowException, SchemaError):  # it only saves work: without it, files are read again
+    except (OSError, pa.ArrowException, SchemaError):  # it only saves work; without it, files are read again
         return {}
     keys = zip(columns["path"], columns["bytes"], columns["changed"], strict=True)
     return dict(zip(keys, columns["digest"], strict=True))

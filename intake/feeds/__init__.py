@@ -1,6 +1,6 @@
-"""Feeds: what merchants' shops put out, read into a `Catalogue`.
+"""Feeds: the files that shops export, read into a `Catalogue`.
 
-A further format is one file with a `Format` in it, and one entry in `FORMATS`.
+To add a format, write one module with a `Format` in it and add it to `FORMATS`.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ FORMATS: dict[str, Format] = {
     "magento": MAGENTO,
     "google-tsv": GOOGLE_TSV,
 }
-"""Every format by the name that the settings give it, in the order in which they are tried."""
+"""Every format by its name in the settings, in the order in which they are tried."""
 
-_FIX_TWICE = "Give every product an id of its own; where sellers share ids, --qualify-ids makes them SELLER:ID"
+_FIX_DUPLICATE = "Give every product an id of its own; if sellers use the same ids, --qualify-ids makes them SELLER:ID"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """A feed as it was read; every one of its rows is a product, refused, or merged into a product.
+    """A feed that was read; each row is a product, refused, or merged into a product.
 
     Attributes:
         catalogue: The accepted products, in feed order.
-        refused: Every row that was not used, in feed order.
-        merged: Every row that became part of an accepted product, in feed order.
+        refused: The rows that were not used, in feed order.
+        merged: The rows that became part of an accepted product, in feed order.
         pictures: The folder that picture paths are relative to.
         format: A key of `FORMATS`.
-        detected_by: How format, encoding and compression were told, in words.
+        detected_by: How format, encoding and compression were detected, in words.
     """
 
     catalogue: Catalogue
@@ -64,23 +64,23 @@ class Feed:
 
     @property
     def rows(self) -> int:
-        """How many rows the feed has."""
+        """The number of rows in the feed."""
         return len(self.catalogue) + len(self.refused) + len(self.merged)
 
 
 def read_feed(path: Path, settings: FeedSettings, place: str = "", seen: dict[str, str] | None = None) -> Feed:
-    """Reads a merchant's feed; bad rows are refused one by one.
+    """Reads a merchant's feed; bad rows are refused individually.
 
     Args:
         path: The feed's file.
-        settings: The format, or `auto`; own column names; the seller's column.
-        place: Stands before the line in every refusal (`acme.csv `), where several feeds are read.
-        seen: Where each id was seen in the feeds before this one; grows by this one's.
+        settings: The format, or `auto`; custom column names; the seller column.
+        place: Prefix of the line number in every refusal (`acme.csv, `), for when several feeds are read.
+        seen: Where each id was seen in the feeds before this one; this feed's ids are added.
 
     Raises:
-        FeedError: The file can't be read, is of no known format, lacks a column that the settings name, or has
+        FeedError: The file can't be read, is of no known format, lacks a column named in the settings, or has
             no row that can be used.
-        SettingsError: There is no format, or no name of ours, as the settings have it.
+        SettingsError: The settings name an unknown format or an unknown column.
     """
     name, detected_by = _recognised(path, settings)
     chosen = FORMATS[name]
@@ -89,7 +89,7 @@ def read_feed(path: Path, settings: FeedSettings, place: str = "", seen: dict[st
     refused = rows.all_refused()
     if not len(catalogue):
         first = f", first {refused[0].where}: {refused[0].reason}" if refused else ""
-        fix = refused[0].fix if refused else "Below the column names there must be products"
+        fix = refused[0].fix if refused else "Add products below the column names"
         raise FeedError(f"{path}: none of its {len(refused)} rows can be used{first}", fix)
     return Feed(catalogue, refused, rows.all_merged(), chosen.pictures(path), name, detected_by)
 
@@ -98,40 +98,47 @@ def _recognised(path: Path, settings: FeedSettings) -> tuple[str, str]:
     """A key of `FORMATS` and how it was chosen."""
     if settings.format != "auto":
         if settings.format not in FORMATS:
-            raise SettingsError(f"feed.format: no format {settings.format!r}", f"There are {', '.join(FORMATS)}")
-        return settings.format, _said(path, settings, f"{FORMATS[settings.format].label}: named in the settings")
+            raise SettingsError(f"feed.format: no format {settings.format!r}", f"Use one of {', '.join(FORMATS)}")
+        return settings.format, _detection(path, settings, f"{FORMATS[settings.format].label}: named in the settings")
     for name, known in FORMATS.items():
-        with suppress(FeedError):  # what one format can't read may be another's
+        with suppress(FeedError):  # a file that one format can't read may be of another
             reason = known.recognise(path, settings)
             if reason:
-                return name, _said(path, settings, f"{known.label}: {reason}")
+                return name, _detection(path, settings, f"{known.label}: {reason}")
     raise _unrecognised(path, settings)
 
 
-def _said(path: Path, settings: FeedSettings, how: str) -> str:
-    """How the format was chosen, and what was told of encoding and compression."""
-    with suppress(FeedError):  # Parquet is no text
-        return "; ".join(filter(None, (how, Source.inspect(path, settings).said)))
-    return how
+def _detection(path: Path, settings: FeedSettings, format_reason: str) -> str:
+    """How the format was chosen, and which encoding and compression were detected."""
+    with suppress(FeedError):  # Parquet is not text
+        return "; ".join(filter(None, (format_reason, Source.inspect(path, settings).detected)))
+    return format_reason
 
 
 def _unrecognised(path: Path, settings: FeedSettings) -> FeedError:
-    given = max((header(path, delimiter, settings) for delimiter in "\t,;|"), key=len)
-    missing = missing_columns(settings, given)
+    columns = max((header(path, delimiter, settings) for delimiter in "\t,;|"), key=len)
+    missing = missing_columns(settings, columns)
     lacks = f", and it lacks {', '.join(missing)}, which the settings name" if missing else ""
     formats = "; ".join(f"{name} ({known.expects})" for name, known in FORMATS.items())
     return FeedError(
-        f"{path}: not recognised by its columns ({shown_columns(given)}){lacks}",
-        "Say under which names it has them with --map title=naam (settings: feed.columns), or name its format with "
+        f"{path}: its columns match no known format ({shown_columns(columns)}){lacks}",
+        "Map its column names with --map title=naam (settings: feed.columns), or name its format with "
         f"--format: {formats}",
     )
 
 
 @dataclass(eq=False)
 class _Rows:
-    """The rows of one feed on their way into the catalogue: what is accepted, what is not, and why.
+    """Sorts the rows of one feed into accepted, refused and merged.
 
-    `seen` knows ids as the catalogue has them, `own` those of this feed's accepted products as the feed has them.
+    Attributes:
+        settings: How the feed is read.
+        place: Prefix of the line number in every refusal.
+        seen: Where each id was seen; ids as in the catalogue.
+        own: The catalogue's id of each accepted product, by its id in this feed.
+        refused: Refusals with their lines.
+        merged: Rows merged into a product.
+        last: Line of the last product.
     """
 
     settings: FeedSettings
@@ -143,7 +150,7 @@ class _Rows:
     last: int = 0
 
     def accepted(self, rows: Iterable[FeedRow]) -> Iterator[Product]:
-        """The products that can be used; all other rows are kept here."""
+        """Yields the products that can be used, and keeps all other rows."""
         for row in rows:
             if isinstance(row, Merged):
                 self.merged.append(row)
@@ -171,7 +178,7 @@ class _Rows:
         return f"{seller}:{identifier}" if self.settings.qualify_ids and seller and identifier else identifier
 
     def all_merged(self) -> tuple[Merged, ...]:
-        """The rows that became part of an accepted product."""
+        """The rows merged into an accepted product."""
         return tuple(replace(row, into=self.own[row.into]) for row in self.merged if row.into in self.own)
 
     def all_refused(self) -> tuple[Refusal, ...]:
@@ -195,13 +202,13 @@ def _flaw(product: Product, seen: dict[str, str]) -> Refusal | None:
     if not product.id:
         reason, fix = "no id", "Give every product an id"
     elif len(product.id) > LONGEST_ID:
-        reason, fix = f"an id of {len(product.id):,} letters", f"Ids have {LONGEST_ID} letters at most"
+        reason, fix = f"an id of {len(product.id):,} letters", f"Use at most {LONGEST_ID} characters"
     elif _CONTROL.search(product.id):
-        reason, fix = "control characters in the id", "Ids are one line of visible letters"
+        reason, fix = "control characters in the id", "Use only visible characters, on one line"
     elif product.id in seen:
-        reason, fix = f"its id stands on {seen[product.id]} already", _FIX_TWICE
+        reason, fix = f"its id stands on {seen[product.id]} already", _FIX_DUPLICATE
     elif not product.title and not product.pictures:
-        reason, fix = "neither a title nor a picture", "Give it one of the two"
+        reason, fix = "neither a title nor a picture", "Give it a title or a picture"
     else:
         return None
     return refused(product.line, product.id, reason, fix)

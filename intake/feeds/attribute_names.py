@@ -1,4 +1,4 @@
-"""Names of attributes as shopkeepers write them, turned into ours."""
+"""Turns attribute names as shops write them into ours."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ _OURS = {"colour": "color", "age group": "age_group"}
 
 
 def attribute_name(written: str) -> str:
-    """Our name of an attribute: in lower case, with one space between words; `Colour` and `Color` are one."""
+    """Our name for an attribute: lower case, with single spaces; `Colour` and `Color` become `color`."""
     name = " ".join(written.lower().split())
     return _OURS.get(name, name)

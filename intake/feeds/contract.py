@@ -1,4 +1,4 @@
-"""What a feed format promises: how it is recognised and how it becomes products."""
+"""The contract of a feed format: how it is recognised and how its rows become products."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from candidates.product import Merged, Product, Refusal
 from candidates.settings import FeedSettings
 
 LONGEST_ID = 200
-"""Letters of an id, at most."""
+"""Maximum length of an id, in characters."""
 
 FeedRow = Product | Refusal | Merged
-"""What each row of a feed becomes; none is ever lost."""
+"""What a row of a feed becomes; no row is ever lost."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Format:
     """One format of feed.
 
     Attributes:
-        label: What people call it.
-        expects: What a feed of this format holds, for the error that nothing was recognised.
-        recognise: Says by what the feed is recognised (`columns id, title`), or nothing where it is another's;
-            may raise `FeedError` where the file is not even of its kind.
-        read: Every row in feed order, as a product, as a refusal, or as merged into a product; raises
-            `FeedError` where the file as a whole can't be read. Ids may still be missing or come twice: that is
-            looked at for all formats alike.
-        pictures: The folder that the feed's picture paths are relative to.
+        label: Its name in messages.
+        expects: What a feed of this format contains, for the error message when no format matches.
+        recognise: Returns what identifies the feed (`columns id, title`), or an empty string if it is of another
+            format; may raise `FeedError` if the file can't be of this format at all.
+        read: Yields every row in feed order, as a product, a refusal, or merged into a product; raises
+            `FeedError` if the file as a whole can't be read. Missing and duplicate ids are checked elsewhere, for
+            all formats alike.
+        pictures: Returns the folder that the feed's picture paths are relative to.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Format:
 
 
 def refused(line: int, identifier: str, reason: str, fix: str) -> Refusal:
-    """A refused row; its id is made fit to be shown (no control characters, not endless)."""
+    """A refused row; its id is made printable and cut to `LONGEST_ID` characters."""
     shown = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in identifier[:LONGEST_ID]
     )

@@ -1,17 +1,17 @@
-"""Delimited text as it comes out of shops: tabs, commas and the like, with and without quotes, line by line.
+"""Reads delimited text as shops export it: with tabs, commas or other delimiters, quoted or not.
 
-Whether a quote encloses a field or is a letter of it (`5" heel`) is decided quote by quote:
+Each quote either encloses a field or is part of its text (`5" heel`):
 
-- Only a quote at the very beginning of a field may enclose it. It does when the next quote that is not doubled
-  stands at the very end of a field. Doubled quotes in between stand for one. A quote behind a backslash, in the
-  middle of a field, does not end it either: PHP writes such fields.
-- An enclosed field may run over lines. It never runs over a line that is a row by itself (as many fields as the
-  header), nor does one row's stray quote pair with one in the next row.
-- Where only that gives a line as many fields as the header has, all its quotes are letters.
+- Only a quote at the very beginning of a field can enclose it, and only if the next quote that is not doubled is at
+  the very end of a field. Doubled quotes in between stand for one quote. A quote after a backslash in the middle of
+  a field does not end it either, because PHP writes such fields.
+- A quoted field may span lines, but never a line that is a complete row by itself (with as many fields as the
+  header), and a stray quote in one row never pairs with one in the next row.
+- If a line has as many fields as the header only when all its quotes are text, they are text.
 
-So where every row is one line with the header's number of delimiters, quotes never part or join rows, however stray.
-All that a standard CSV writer produces is read as it was written, save for a quoted text with a line that itself
-holds as many delimiters as the header.
+So if every row is one line with the header's number of delimiters, stray quotes never split or join rows. Everything
+that a standard CSV writer produces is read as it was written, except a row in which a line that begins inside a quoted
+text has, by itself, as many delimiters as the header.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from intake.feeds.contract import refused
 from intake.feeds.source import Source
 
 SELLER_COLUMNS = ("seller", "external_seller_id")
-"""Columns that name the seller where no setting does."""
+"""Columns that name the seller if the settings name none."""
 
 _LONGEST_FIELD = 2**22
-"""Letters that a quoted field may hold behind its first line: more are no field, but a stray quote."""
+"""Maximum characters of a quoted field after its first line; beyond that the quote is a stray one."""
 
 _LONGEST_LINE = 2**24
-"""Letters of a line, at most: a longer one is refused without being read into memory."""
+"""Maximum characters of a line; a longer one is refused without being read into memory."""
 
 _MOST_COLUMNS = 10_000
-"""Columns of a header, at most."""
+"""Maximum number of columns."""
 
 _HEAD = 2**16
-"""Letters looked at to tell how lines end."""
+"""Characters read to detect the line ending."""
 
 _SHOWN = 2**12
-"""Letters kept of a line that is too long, for its id."""
+"""Characters kept of a line that is too long, to find its id."""
 
 
 class Row(NamedTuple):
@@ -56,8 +56,8 @@ class Row(NamedTuple):
 
     Attributes:
         line: Line on which it begins, from 1.
-        cells: The cells without surrounding space, and an empty one behind the last: position −1 (a column that
-            the feed lacks) reads as empty.
+        cells: The cells without surrounding space, then an empty cell, so that position −1 (a column that the
+            feed lacks) reads as empty.
     """
 
     line: int
@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
 
 def plain_name(name: str) -> str:
-    """The form in which column names are compared: `Image link`, `g:image_link` and `image_link` are one."""
+    """The form in which column names are compared: `Image link` and `g:image_link` become `image_link`."""
     return name.strip().lower().removeprefix("g:").replace(" ", "_")
 
 
@@ -74,15 +74,15 @@ class Table:
     """A delimited text file with a header.
 
     Attributes:
-        source: The file, and how it is packed and encoded.
-        delimiter: What parts the fields.
-        given: The columns as the feed names them, in plain form, trailing nameless ones left off.
-        positions: Where each column is, by the format's names (after `feed.columns`); the first where two are alike.
+        source: The file, with its compression and encoding.
+        delimiter: The character between fields.
+        columns: The feed's column names in plain form, without trailing nameless ones.
+        positions: Position of each column, by the format's names (after `feed.columns`); the first of equal names.
     """
 
     source: Source
     delimiter: str
-    given: tuple[str, ...]
+    columns: tuple[str, ...]
     positions: Mapping[str, int]
 
     @classmethod
@@ -91,56 +91,61 @@ class Table:
 
         Args:
             path: The file.
-            delimiter: What parts the fields.
+            delimiter: The character between fields.
             names: The format's own column for each of our names.
-            settings: Whose `columns` say under which names this feed has them.
+            settings: Settings with custom column names (`columns`).
 
         Raises:
-            FeedError: The file can't be read, is no text, or has no header.
+            FeedError: The file can't be read, is not text, or has no header.
         """
         source = Source.inspect(path, settings)
-        given = _header(source, delimiter)
-        positions = {name: place for place, name in reversed(list(enumerate(given))) if name}
+        columns = _header(source, delimiter)
+        positions = {name: place for place, name in reversed(list(enumerate(columns))) if name}
         chosen = {
             names.get(plain_name(ours), plain_name(ours)): positions[plain_name(theirs)]
             for ours, theirs in settings.columns.items()
             if plain_name(theirs) in positions
         }
-        return cls(source, delimiter, given, positions | chosen)
+        return cls(source, delimiter, columns, positions | chosen)
 
     def __contains__(self, column: str) -> bool:
         return column in self.positions
 
     def position(self, column: str) -> int:
-        """Where a column's cell is in a row; −1, which reads as empty, where the feed lacks it."""
+        """The position of a column's cell in a row; −1, which reads as empty, if the feed lacks the column."""
         return self.positions.get(column, -1)
 
     def seller_position(self, settings: FeedSettings) -> int:
-        """Where the seller's cell is: the column in the settings, else one that is usual for it, else −1."""
+        """The position of the seller's cell: of the column in the settings, else of a usual one, else −1."""
         if settings.seller_column:
             named = plain_name(settings.seller_column)
-            return self.given.index(named) if named in self.given else self.position(named)
+            return self.columns.index(named) if named in self.columns else self.position(named)
         return next((self.positions[name] for name in SELLER_COLUMNS if name in self), -1)
 
     def require(self, settings: FeedSettings, names: Mapping[str, str]) -> None:
-        """Raises unless the settings speak of our names and of columns that the feed has."""
+        """Checks the custom column names in the settings.
+
+        Raises:
+            SettingsError: The settings use a name that is not one of ours.
+            FeedError: The settings name a column that the feed lacks.
+        """
         unknown = [ours for ours in settings.columns if plain_name(ours) not in {*names, *names.values()}]
         if unknown:
-            raise SettingsError(f"feed.columns: no such name {', '.join(unknown)}", f"There are {', '.join(names)}")
-        missing = missing_columns(settings, self.given)
+            raise SettingsError(f"feed.columns: unknown name {', '.join(unknown)}", f"Use one of {', '.join(names)}")
+        missing = missing_columns(settings, self.columns)
         if missing:
             raise FeedError(
                 f"{self.source.path}: the settings name the column {', '.join(missing)}, which the feed lacks",
-                f"It has {shown_columns(self.given)}",
+                f"Use one of its columns: {shown_columns(self.columns)}",
             )
 
     def rows(self, key: int) -> Iterator[Row | Refusal]:
-        """Every row behind the header in order; blank lines are no rows.
+        """The rows after the header, in order; blank lines are skipped.
 
         Args:
-            key: Position of the id, for the refusal of a row that does not fit the header or does not decode.
+            key: Position of the id, for the refusal of a row that does not fit the header or can't be decoded.
         """
-        width, encoding = len(self.given), self.source.encoding_name
+        width, encoding = len(self.columns), self.source.encoding_name
         with _lines(self.source) as lines:
             records = _Records(lines, self.delimiter, width)
             next(records)
@@ -149,13 +154,13 @@ class Table:
                     yield _overlong(line, fields[0].split(self.delimiter)[:-1], key)
                     continue
                 row = _row(line, fields, width, key, encoding)
-                if isinstance(row, Row) and self.given == GROUPS:  # Our own file: ids in it are safe to look at.
+                if isinstance(row, Row) and self.columns == GROUPS:  # Our own file, in which ids are guarded.
                     row.cells[0] = unguarded_id(row.cells[0])
                 yield row
 
 
 def header(path: Path, delimiter: str, settings: FeedSettings | None = None) -> tuple[str, ...]:
-    """The column names of a delimited file in plain form; raises `FeedError` where it is empty or no text."""
+    """The column names of a delimited file in plain form; raises `FeedError` if it is empty or not text."""
     return _header(Source.inspect(path, settings or FeedSettings()), delimiter)
 
 
@@ -163,43 +168,43 @@ def _header(source: Source, delimiter: str) -> tuple[str, ...]:
     with _lines(source) as lines:
         _, names = next(_Records(lines, delimiter), (0, []))
     if not any(name.strip() for name in names):
-        raise FeedError(f"{source.path}: is empty", "A feed begins with a line of column names")
+        raise FeedError(f"{source.path}: is empty", "Begin the feed with a line of column names")
     if isinstance(names[0], _Overlong):
         raise FeedError(
-            f"{source.path}: its first line has more than {_LONGEST_LINE:,} letters",
-            "Look for line breaks that are lost",
+            f"{source.path}: its first line has more than {_LONGEST_LINE:,} characters",
+            "Check for missing line breaks",
         )
     while not names[-1].strip():
         names.pop()
     if len(names) > _MOST_COLUMNS:
         raise FeedError(
-            f"{source.path}: its first line names {len(names):,} columns", f"A feed has {_MOST_COLUMNS:,} at most"
+            f"{source.path}: its first line names {len(names):,} columns", f"Use at most {_MOST_COLUMNS:,} columns"
         )
     return tuple(map(plain_name, names))
 
 
-def missing_columns(settings: FeedSettings, given: tuple[str, ...]) -> list[str]:
-    """The columns that the settings name and the feed lacks."""
-    missing = [name for name in settings.columns.values() if plain_name(name) not in given]
+def missing_columns(settings: FeedSettings, columns: tuple[str, ...]) -> list[str]:
+    """The columns named in the settings that the feed lacks."""
+    missing = [name for name in settings.columns.values() if plain_name(name) not in columns]
     seller = settings.seller_column
-    if seller and plain_name(seller) not in {*given, *map(plain_name, settings.columns)}:
+    if seller and plain_name(seller) not in {*columns, *map(plain_name, settings.columns)}:
         missing.append(seller)
     return missing
 
 
-def shown_columns(given: tuple[str, ...]) -> str:
-    """Column names for a message: printable, and not hundreds of them."""
-    names = ["".join(letter for letter in name[:40] if letter.isprintable()) for name in given[:20]]
-    return ", ".join(names) + (f" and {len(given) - 20} more" if len(given) > 20 else "")
+def shown_columns(columns: tuple[str, ...]) -> str:
+    """Column names for a message: at most 20, each printable and at most 40 characters long."""
+    names = ["".join(letter for letter in name[:40] if letter.isprintable()) for name in columns[:20]]
+    return ", ".join(names) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
 
 
 def split(text: str, delimiter: str) -> list[str]:
-    """The fields of one line of text, by the same rule for quotes as a file's."""
+    """The fields of one line of text; quotes are treated as in a file."""
     return next((fields for _, fields in _Records(iter([text]), delimiter)), [])
 
 
 class _Overlong(str):
-    """The beginning of a line that is too long; the rest of it was passed over."""
+    """The beginning of a line that is too long; the rest of the line was skipped."""
 
 
 @contextmanager
@@ -225,8 +230,8 @@ def _overlong(line: int, fields: list[str], key: int) -> Refusal:
     return refused(
         line,
         fields[key].strip() if 0 <= key < len(fields) else "",
-        f"a line of more than {_LONGEST_LINE:,} letters",
-        "Look for line breaks that are lost",
+        f"a line of more than {_LONGEST_LINE:,} characters",
+        "Check for missing line breaks",
     )
 
 
@@ -237,7 +242,7 @@ def _row(line: int, fields: list[str], width: int, key: int, encoding: str) -> R
             line,
             identifier,
             f"{len(fields)} fields where the header has {width}",
-            "Look for a tab, comma or line break inside a text without quotes, or for a row that was cut off",
+            "Check for a delimiter or line break inside an unquoted text, or for a truncated row",
         )
     text = "".join(fields)
     if not text.isascii() and not encodable(text):
@@ -248,12 +253,12 @@ def _row(line: int, fields: list[str], width: int, key: int, encoding: str) -> R
 
 
 def _fits(fields: list[str], width: int) -> bool:
-    # Spreadsheets like to leave empty columns behind the last one.
+    # Spreadsheets often leave empty columns after the last one.
     return len(fields) == width or (len(fields) > width and not any(cell.strip() for cell in fields[width:]))
 
 
 def encodable(text: str) -> bool:
-    """Whether a text consists of whole letters; bytes that did not decode stand in it as lone surrogates."""
+    """Whether all of a text was decoded; bytes that could not be decoded appear in it as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -262,7 +267,7 @@ def encodable(text: str) -> bool:
 
 
 class _Records:
-    """Records of fields with the line on which each begins; this module's docstring has the rule for quotes."""
+    """Yields records of fields, each with its first line; the module's docstring explains the rules for quotes."""
 
     def __init__(self, lines: Iterator[str], delimiter: str, width: int = 0) -> None:
         self._lines = lines
@@ -271,7 +276,7 @@ class _Records:
         self._delimiter = delimiter
         self._width = width
         self._blank = delimiter + " \t\r\n\0"
-        # Everything up to the quote that is neither doubled nor, within the field, behind a backslash.
+        # Everything up to the first quote that is neither doubled nor, within the field, preceded by a backslash.
         self._content = re.compile(rf'[^"]*+(?:(?:""|(?<=\\)"(?!{re.escape(delimiter)}|\Z))[^"]*+)*+')
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
@@ -308,7 +313,7 @@ class _Records:
         return fields
 
     def _split(self, text: str, start: int = 0) -> tuple[list[str], int]:
-        """The fields from `start` on, and where a quoted one begins that the line does not close (else −1)."""
+        """The fields from `start` on, and where a quoted field begins that this line does not close (else −1)."""
         fields: list[str] = []
         while (quote := text.find('"', start)) >= 0:
             if quote == start or text[quote - 1] == self._delimiter:
@@ -331,15 +336,15 @@ class _Records:
         return fields + text[start:].split(self._delimiter), -1
 
     def _closing(self, text: str, start: int) -> int:
-        """Where the quote that closes a field stands; `len(text)`: on a later line; −1: nowhere."""
+        """The position of the quote that closes a field; `len(text)`: on a later line; −1: there is none."""
         content = self._content.match(text, start)
         close = content.end() if content else start
         return close if text[close + 1 : close + 2] in ("", self._delimiter) else -1
 
     def _enclosed(self, raw: str, opened: int) -> tuple[str, str, int] | None:
-        """A field that runs over lines: its value, its last line and where it ends there.
+        """A field that spans lines: its value, its last line, and where it ends in that line.
 
-        None, and no line is used up, where the quote at `opened` turns out to be a letter.
+        Returns None, without consuming a line, if the quote at `opened` turns out to be text.
         """
         whole = self._is_row(raw)
         taken: list[str] = []
@@ -362,21 +367,21 @@ class _Records:
         return None
 
     def _bare(self, raw: str, opened: int) -> tuple[str, str, int]:
-        """A field on one line whose quotes are letters: its value, its line and where it ends there."""
+        """A field on one line whose quotes are text: its value, its line, and where it ends in that line."""
         text = raw.rstrip("\r\n")
         end = text.find(self._delimiter, opened)
         end = len(text) if end < 0 else end
         return text[opened:end], raw, end
 
     def _fitted(self, raw: str, fields: list[str]) -> list[str]:
-        """The fields of one line; every quote is a letter where only that makes the line a row."""
+        """The fields of one line; all quotes are text if only that gives the line the header's number of fields."""
         if not self._width or _fits(fields, self._width):
             return fields
         bare = raw.rstrip("\r\n").split(self._delimiter)
         return bare if _fits(bare, self._width) else fields
 
     def _is_row(self, raw: str) -> bool:
-        """Whether a line has, read alone, the header's number of fields."""
+        """Whether a line by itself has the header's number of fields."""
         if not self._width or raw.count(self._delimiter) < self._width - 1:
             return False
         fields, _ = self._split(raw.rstrip("\r\n"))

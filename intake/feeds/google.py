@@ -1,4 +1,4 @@
-"""Google Merchant product feeds as delimited text: tabs as a rule, other delimiters where they are used."""
+"""Google Merchant product feeds as delimited text, usually with tabs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES: Mapping[str, str] = {
     "additional_image_link": "additional_image_link",
     "group": "item_group_id",
 }
-"""Google's column for each of our names; Google's names serve as well."""
+"""Google's column for each of our names; Google's own names are accepted too."""
 
 _DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe"}
 _KNOWN = frozenset((*NAMES, *NAMES.values(), "google_product_category", *SELLER_COLUMNS))
@@ -30,9 +30,9 @@ _EXPECTS = "separated by tabs, commas, semicolons or pipes, with the columns id 
 
 
 def _table(path: Path, settings: FeedSettings) -> Table:
-    """The feed, parted by the delimiter that gives the most columns we know; tabs where two give as many."""
+    """The feed, split at the delimiter that gives the most known columns; the first of these if several tie."""
     tables = [Table.open(path, delimiter, NAMES, settings) for delimiter in _DELIMITERS]
-    return max(tables, key=lambda table: (len(_KNOWN & table.positions.keys()), len(table.given)))
+    return max(tables, key=lambda table: (len(_KNOWN & table.positions.keys()), len(table.columns)))
 
 
 def _recognise(path: Path, settings: FeedSettings) -> str:
@@ -56,8 +56,8 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
     table.require(settings, NAMES)
     if not _usable(table):
         raise FeedError(
-            f"{path}: as a Google Merchant text feed it must be {_EXPECTS}; it has {shown_columns(table.given)}",
-            "Name its columns with --map title=naam",
+            f"{path}: a Google Merchant text feed must be {_EXPECTS}; this one has {shown_columns(table.columns)}",
+            "Map its column names with --map title=naam",
         )
     texts = {name: table.position(name) for name in _TEXTS} | {
         "seller": table.seller_position(settings),
@@ -65,17 +65,17 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
     }
     attributes = [(name, table.position(name)) for name in _ATTRIBUTES if name in table]
     category = table.position("google_product_category")
-    # Our own `pictures` holds them all; Google parts the main one from the others.
+    # Our own column `pictures` lists all pictures; Google has the main one in a column of its own.
     main, others = table.position("image_link"), _first(table, ("additional_image_link", "pictures"))
     for row in table.rows(texts["id"]):
         if isinstance(row, Refusal):
             yield row
             continue
         cells = row.cells
-        said = {name: cells[place] for name, place in texts.items()}
-        said["product_type"] = said["product_type"] or cells[category]
+        values = {name: cells[place] for name, place in texts.items()}
+        values["product_type"] = values["product_type"] or cells[category]
         yield Product(
-            **said,
+            **values,
             attributes={name: cells[place] for name, place in attributes if cells[place]},
             pictures=_pictures(cells[main], cells[others]),
             line=row.line,
@@ -83,7 +83,7 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
 
 
 def _pictures(main: str, others: str) -> tuple[str, ...]:
-    # Several stand in one field with commas between; one that holds a comma itself is in quotes.
+    # One field may list several, separated by commas; a name that contains a comma is quoted.
     named = [main, *(name.strip() for name in split(others, ","))] if others else [main]
     return tuple(dict.fromkeys(filter(None, named)))
 

@@ -1,12 +1,12 @@
 """Google Merchant product feeds as XML: RSS 2.0 and Atom with Google's elements.
 
-Shops write XML that no XML parser accepts as a whole. So the file is cut into items first, by a scanner that knows
-tags, comments and CDATA sections and nothing else, and each item is parsed alone, under the namespaces of the elements
-around it: a broken item takes no other with it, and no more than one item is held at a time.
+Shops write XML files that no XML parser accepts as a whole. So a scanner that only knows tags, comments and CDATA
+sections first cuts the file into items, and each item is then parsed alone, under the namespaces of the elements around
+it. A broken item therefore does not affect the others, and only one item is held in memory at a time.
 
-Two faults are fixed, since they are frequent and leave no doubt: `&` where no reference begins, and HTML's named
-references (`&nbsp;`), which XML does not know. Document type declarations are refused: with their entities XML can
-read other files or swell without end.
+Two frequent and unambiguous mistakes are fixed: `&` where no reference begins, and HTML's named references (`&nbsp;`),
+which XML does not know. Document type declarations are refused, because their entities can read other files or expand
+without limit.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from intake.feeds.named_fields import NamedFields, printable
 from intake.feeds.source import Source
 
 LARGEST_ITEM = 4 * 2**20
-"""Letters of an item, at most: more is no product."""
+"""Maximum characters of an item."""
 
 _GOOGLE = "http://base.google.com/ns/1.0"
 _ITEMS = ("item", "entry")
 _ROOTS = ("rss", "feed", "rdf", "channel")
 _SECTIONS = {"<!--": "-->", "<![CDATA[": "]]>", "<?": "?>"}
-"""What may hold tags that are none, by how it begins: comments, CDATA sections, processing instructions."""
+"""Closing marks by opening marks of sections in which tags don't count: comments, CDATA, processing instructions."""
 
 _BLOCK = 2**16
 _HEAD = 2**16
 _HEAD_ITEMS = 1000
-"""Items in which a field must occur that the settings name."""
+"""First items, in which every field named in the settings must occur."""
 
 _LONGEST_TAG = 2**16
 _DEEPEST = 100
@@ -57,18 +57,18 @@ _DECLARATION = re.compile("<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _DECLARED = re.compile(rb"""\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z][\w.:-]{0,40})["']""")
 
 _EXPECTS = "RSS (rss/channel/item) or Atom (feed/entry), with Google's elements id and title or image_link"
-_FIX_ITEM = "Fix this item; `xmllint --noout FEED` shows the place"
-_FIX_PAGE = "Fetch the feed itself; a shop that asks for a password answers with such a page"
-_FIX_CUT = "Export or fetch the feed again, to its end"
+_FIX_ITEM = "Fix this item; `xmllint --noout FEED` shows where"
+_FIX_PAGE = "Download the feed itself; a shop that asks for a password returns such a page"
+_FIX_CUT = "Export or download the whole feed again"
 
 
 class _Fragment(NamedTuple):
-    """One item as it stands in the file.
+    """One item as it is in the file.
 
     Attributes:
-        line: Where it begins.
-        pieces: Its text, in turns what may be fixed and what is to be left alone (comments, CDATA sections).
-        wrapper: A start tag with the namespaces that hold around it.
+        line: Line on which it begins.
+        pieces: Its text, alternately text that may be fixed and text to leave alone (comments, CDATA sections).
+        wrapper: A start tag that declares the namespaces around the item.
     """
 
     line: int
@@ -85,15 +85,15 @@ def _recognise(path: Path, settings: FeedSettings) -> str:
     scanner = _Scanner(path, _Text(io.StringIO(head)))
     seen: list[str] = []
     try:
-        first = next((one for one in scanner.items() if isinstance(one, _Fragment)), None)
+        first = next((item for item in scanner.items() if isinstance(item, _Fragment)), None)
         found = _parsed(first, source) if first else None
         seen = NamedFields.of(settings).seen_in(found) if isinstance(found, dict) else []
-    except FeedError:  # what is wrong with it is said when it is read
-        return "it begins as XML does"
-    reason = f"XML with the root element {printable(scanner.root)}" if scanner.root else "it begins as XML does"
+    except FeedError:  # reading the feed reports what is wrong with it
+        return "it begins like XML"
+    reason = f"XML with the root element {printable(scanner.root)}" if scanner.root else "it begins like XML"
     if first:
-        reason += f", its items with {', '.join(seen) or 'nothing that is known'}"
-    return reason + (f", in {declared} as it says" if declared else "")
+        reason += f", its items with {', '.join(seen) or 'no known element'}"
+    return reason + (f", in {declared} as declared" if declared else "")
 
 
 def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
@@ -101,25 +101,25 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
     fields = NamedFields.of(settings)
     if fields.named_by_settings:
         head = islice(_rows(path, source), _HEAD_ITEMS)
-        given = dict.fromkeys(name for _, said in head if not isinstance(said, Refusal) for name in said)
-        if given:
-            fields.require(path, given)
-    for line, said in _rows(path, source):
-        yield said if isinstance(said, Refusal) else _product(said, line, fields)
+        names = dict.fromkeys(name for _, row in head if not isinstance(row, Refusal) for name in row)
+        if names:
+            fields.require(path, names)
+    for line, row in _rows(path, source):
+        yield row if isinstance(row, Refusal) else _product(row, line, fields)
 
 
 def _rows(path: Path, source: Source) -> Iterator[tuple[int, dict[str, list[str]] | Refusal]]:
-    """Every item: its texts by element, or why it has none."""
+    """Every item with its line: its texts by element, or its refusal."""
     with source.text() as text:
-        for one in _Scanner(path, _Text(text)).items():
-            yield (0, one) if isinstance(one, Refusal) else (one.line, _parsed(one, source))
+        for item in _Scanner(path, _Text(text)).items():
+            yield (0, item) if isinstance(item, Refusal) else (item.line, _parsed(item, source))
 
 
 def _source(path: Path, settings: FeedSettings) -> tuple[Source, str]:
-    """The file, decoded as its XML declaration says where nothing stronger does; and what that says, if it counts.
+    """The file with its encoding, and the encoding in its XML declaration if that was used.
 
-    Settings and byte order marks are stronger, and so is what the bytes themselves show where the declaration
-    says UTF-8, for that is what every tool writes there.
+    The settings and a byte order mark override the declaration. So does the detected encoding if the declaration says
+    UTF-8, because every tool writes that there.
     """
     source = Source.inspect(path, settings)
     if settings.encoding.strip().lower() not in ("", "auto") or source.encoding not in ("utf-8", "cp1252"):
@@ -127,26 +127,26 @@ def _source(path: Path, settings: FeedSettings) -> tuple[Source, str]:
     with source.binary() as file:
         found = _DECLARED.match(file.read(_HEAD))
     declared = found[1].decode("ascii") if found else "utf-8"
-    # As browsers do: who writes Latin-1 or ASCII into a declaration means Windows-1252 (WHATWG Encoding Standard).
+    # As in browsers, a declaration of Latin-1 or ASCII means Windows-1252 (WHATWG Encoding Standard).
     named = "cp1252" if declared.lower() in ("iso-8859-1", "latin1", "latin-1") else declared
     if named.lower() in ("utf-8", "utf8", "us-ascii", "ascii", source.encoding):
         return source, ""
     try:
         chosen = Source.inspect(path, settings.model_copy(update={"encoding": named}))
-        # The declaration was read as ASCII, so what it names can't be UTF-16 or the like.
+        # The declaration was readable as ASCII, so the encoding can't be UTF-16 or the like.
         return (chosen, declared) if "<?xml".encode(chosen.encoding) == b"<?xml" else (source, "")
     except (SettingsError, UnicodeError) as error:
         if source.encoding == "utf-8":
             return source, ""
         raise FeedError(
-            f"{path}: its XML declaration names the encoding {declared}, which is not known", "Name it with --encoding"
+            f"{path}: its XML declaration names an unknown encoding, {declared}", "Name the encoding with --encoding"
         ) from error
 
 
 class _Text:
-    """A text that is read as needed: what lies before the position is let go, what lies behind it grows.
+    """A text that is read as needed; text before the current position is dropped.
 
-    Offsets count from the position, so that they stay true while more is read.
+    Offsets are relative to the position, so they stay valid while more is read.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -155,19 +155,19 @@ class _Text:
         self._file = file
         self._held = ""
         self._at = 0
-        self._before = 0  # letters let go
-        self._without: dict[str, tuple[int, int]] = {}  # stretches of the text where a closing mark does not occur
+        self._before = 0  # characters dropped
+        self._without: dict[str, tuple[int, int]] = {}  # by closing mark, a stretch of the text in which it is absent
 
     def __getitem__(self, offsets: slice) -> str:
         return self._held[self._at + (offsets.start or 0) : self._at + offsets.stop]
 
     def move(self, offset: int) -> None:
-        """Moves the position on."""
+        """Moves the position forward."""
         self.line += self._held.count("\n", self._at, self._at + offset)
         self._at += offset
 
     def more(self) -> bool:
-        """Reads on, as much again as is held; false at the end of the text."""
+        """Reads more, as much again as is held; false at the end of the text."""
         block = "" if self.ended else self._file.read(max(_BLOCK, len(self._held) - self._at))
         if block:
             self._held = self._held[self._at :] + block
@@ -178,17 +178,17 @@ class _Text:
 
     @property
     def held(self) -> int:
-        """How many letters are held behind the position."""
+        """The number of characters held after the position."""
         return len(self._held) - self._at
 
     def starts(self, mark: str) -> bool:
-        """Whether a mark stands at the position."""
+        """Whether the text at the position starts with a mark."""
         while self.held < len(mark) and self.more():
             pass
         return self._held.startswith(mark, self._at)
 
     def seek(self, mark: str) -> bool:
-        """Moves to the next place of a mark, or to the end where there is none."""
+        """Moves to the next occurrence of a mark, or to the end if there is none."""
         while (found := self._held.find(mark, self._at)) < 0:
             self.move(max(0, self.held - len(mark) + 1))
             if not self.more():
@@ -198,14 +198,14 @@ class _Text:
         return True
 
     def tag(self) -> re.Match[str] | None:
-        """The tag at the position, if one stands there."""
+        """The tag at the position, if there is one."""
         while not (found := _TAG.match(self._held, self._at)):
             if self.held > _LONGEST_TAG or not self.more():
                 return None
         return found if len(found[0]) <= _LONGEST_TAG else None
 
     def find(self, marks: re.Pattern[str], offset: int, limit: int = 0) -> tuple[int, int] | None:
-        """Where one of several marks next stands: its begin and end, within the limit, else in what is held."""
+        """The begin and end of the next of several marks; text beyond the limit is only searched if it is held."""
         while not (found := marks.search(self._held, self._at + offset)):
             offset = max(offset, self.held - len(marks.pattern) - 20)  # longer than any of the marks
             if offset > limit or not self.more():
@@ -213,7 +213,7 @@ class _Text:
         return found.start() - self._at, found.end() - self._at
 
     def closed(self, closing: str, offset: int, limit: int) -> int | None:
-        """The offset behind the next closing mark, within the limit; nothing is searched twice for it."""
+        """The offset after the next closing mark, within the limit; no text is searched twice for it."""
         start = self._before + self._at + offset
         begin, end = self._without.get(closing, (start, start))
         if not begin <= start <= end:
@@ -234,10 +234,10 @@ class _Scanner:
 
     Attributes:
         path: The feed's file, for messages.
-        text: What is left of it.
-        root: The name of the root element, once it was met.
-        around: The elements around the items, each with the namespaces it declares.
-        overdue: Whether an item was refused as too large, so that its end tag is still to come.
+        text: The rest of its text.
+        root: The name of the root element, empty until it is reached.
+        around: The open elements around the items, each with the namespaces it declares.
+        overdue: Whether an item was refused as too large and its end tag is still to come.
     """
 
     path: Path
@@ -247,10 +247,10 @@ class _Scanner:
     overdue: bool = False
 
     def items(self) -> Iterator[_Fragment | Refusal]:
-        """Every item of the feed, as it stands there or as refused; a cut-off tail is one refusal.
+        """The feed's items, or refusals of items; a truncated end is one refusal.
 
         Raises:
-            FeedError: There is a document type declaration, or this is no feed in XML.
+            FeedError: There is a document type declaration, or this is not an XML feed.
         """
         number = 0
         while self.text.seek("<"):
@@ -259,15 +259,15 @@ class _Scanner:
                 number += 1
                 yield found
         if not number and _local(self.root).lower() not in _ROOTS:
-            shown = f"its root element is {printable(self.root)}" if self.root else "it holds no element"
+            shown = f"its root element is {printable(self.root)}" if self.root else "it has no element"
             fix = _FIX_PAGE if self.root.lower() == "html" else "Export it as a Google Merchant feed"
-            raise FeedError(f"{self.path}: as Google Merchant XML it must be {_EXPECTS}; {shown}", fix)
+            raise FeedError(f"{self.path}: Google Merchant XML must be {_EXPECTS}; {shown}", fix)
         if self.around and self.around[0][0] == self.root:
             reason = f"not well-formed XML: the file ends before </{printable(self.root)}>"
             yield refused(self.text.line, "", reason, _FIX_CUT)
 
     def _next(self) -> _Fragment | Refusal | None:
-        """What stands at the position, which is moved behind it: an item, or something else."""
+        """Moves past whatever is at the position; returns it if it is an item, or its refusal."""
         opening = next((mark for mark in _SECTIONS if self.text.starts(mark)), "")
         if opening:
             return self._skipped(opening)
@@ -290,14 +290,14 @@ class _Scanner:
 
     def _declaration(self) -> FeedError:
         if self.text.starts("<!DOCTYPE html") or self.text.starts("<!doctype html"):
-            return FeedError(f"{self.path}: is a web page, by its document type declaration", _FIX_PAGE)
+            return FeedError(f"{self.path}: is a web page, judging by its document type declaration", _FIX_PAGE)
         return FeedError(
-            f"{self.path}: holds a document type declaration, which could read other files (XXE) or swell without end",
+            f"{self.path}: has a document type declaration, which could read other files (XXE) or expand without limit",
             "Write the feed without <!DOCTYPE …> and <!ENTITY …>",
         )
 
     def _skipped(self, opening: str) -> Refusal | None:
-        """Moves behind a section outside items; a refusal where it seems to have swallowed some."""
+        """Moves past a section outside items; returns a refusal if the section seems to have swallowed items."""
         line, closing = self.text.line, _SECTIONS[opening]
         end = self.text.closed(closing, len(opening), LARGEST_ITEM)
         if end is None:
@@ -315,12 +315,12 @@ class _Scanner:
             self.around.append((name, _declared(attributes)))
 
     def _leave(self, name: str) -> None:
-        names = [one for one, _ in self.around]
-        if name in names:  # elements that were never closed are left with the one around them
+        names = [element for element, _ in self.around]
+        if name in names:  # elements that were never closed end with the element around them
             del self.around[len(names) - 1 - names[::-1].index(name) :]
 
     def _unpaired(self, tag: re.Match[str]) -> Refusal | None:
-        """An end tag for which no item is open."""
+        """Handles an end tag for which no item is open."""
         line = self.text.line
         self.text.move(len(tag[0]))
         if self.overdue:
@@ -329,7 +329,7 @@ class _Scanner:
         return refused(line, "", f"not well-formed XML: </{printable(tag[2])}> without its start tag", _FIX_ITEM)
 
     def _item(self, tag: re.Match[str]) -> _Fragment | Refusal:
-        """The item that begins at the position, which is moved behind it."""
+        """The item that begins at the position, or its refusal; moves past it."""
         line, name, marks = self.text.line, tag[2], _marks(tag[2])
         offset, parts = len(tag[0]), [0]
         if tag[3].endswith("/"):
@@ -360,13 +360,13 @@ class _Scanner:
         return _Fragment(line, pieces, _wrapper(self.around))
 
     def _swallows(self, name: str, opening: str, begin: int, end: int) -> bool:
-        """Whether a section holds an item's end and its own beginning again: then it was never closed."""
+        """Whether a section contains an item's end tag and then its own opening mark: then it was never closed."""
         inside = self.text[begin:end]
         again = inside.rfind(opening)
         return again >= 0 and bool(_end(name).search(inside, 0, again))
 
     def _unclosed(self, line: int, name: str, opening: str, begin: int) -> Refusal:
-        """Refuses an item with a section that is not closed; the next end tag is taken for the item's."""
+        """Refuses an item with an unclosed section; the item ends at the next end tag."""
         found = self.text.find(_end(name), begin)
         if found and found[1] <= LARGEST_ITEM:
             self.text.move(found[1])
@@ -376,20 +376,20 @@ class _Scanner:
         return refusal
 
     def _endless(self, line: int, name: str, offset: int) -> Refusal:
-        """Refuses an item that does not end, or not soon enough; the position moves on within it."""
+        """Refuses an item that does not end, or is too large; moves forward within it."""
         if self.text.ended and self.text.held <= LARGEST_ITEM:
             self.text.move(self.text.held)
             self.around.clear()
-            return refused(line, "", f"not well-formed XML: the file ends within <{printable(name)}>", _FIX_CUT)
+            return refused(line, "", f"not well-formed XML: the file ends inside <{printable(name)}>", _FIX_CUT)
         self.overdue = True
         self.text.move(offset)
         reason = f"an item of more than {LARGEST_ITEM // 2**20} MiB"
-        return refused(line, "", reason, "Leave out of it what describes no product, or close it with its end tag")
+        return refused(line, "", reason, "Shorten it, or add its missing end tag")
 
 
 @lru_cache(maxsize=16)
 def _marks(name: str) -> re.Pattern[str]:
-    """What matters within an item of this name: sections, its end, and the beginning of another."""
+    """The marks to look for within an item of this name: sections, its end tag, and the start of another item."""
     return re.compile(rf"<!--|<!\[CDATA\[|<\?|</{re.escape(name)}\s{{0,20}}>|<{re.escape(name)}(?=[\s/>])")
 
 
@@ -403,7 +403,7 @@ def _local(name: str) -> str:
 
 
 def _declared(attributes: str) -> dict[str, str]:
-    """The namespaces that a start tag declares and a parser accepts, by prefix."""
+    """The namespaces that a start tag declares, by prefix, without those that a parser would reject."""
     found: dict[str, str] = {}
     for prefix, double, single in islice(_NAMESPACE.findall(attributes), _MOST_NAMESPACES):
         name = unescape(double or single)
@@ -416,16 +416,16 @@ def _declared(attributes: str) -> dict[str, str]:
 
 
 def _wrapper(around: list[tuple[str, dict[str, str]]]) -> str:
-    """A start tag under which an item has the namespaces that it has in the feed."""
+    """A start tag that gives an item the namespaces that it has in the feed."""
     names = {"g": _GOOGLE}
     for _, declared in around:
         names |= declared
-    spelt = (f" xmlns{':' if prefix else ''}{prefix}={quoteattr(name)}" for prefix, name in names.items())
-    return f"<wrapper{''.join(spelt)}>"
+    declarations = (f" xmlns{':' if prefix else ''}{prefix}={quoteattr(name)}" for prefix, name in names.items())
+    return f"<wrapper{''.join(declarations)}>"
 
 
-def _mended(reference: re.Match[str]) -> str:
-    """A reference that XML knows as it is; HTML's as the letters they mean; any other `&` as itself."""
+def _fixed(reference: re.Match[str]) -> str:
+    """Keeps XML's own references, replaces HTML's by the characters they mean, and escapes any other `&`."""
     name = reference[1]
     if name in html5:
         return "".join(f"&#{ord(letter)};" for letter in html5[name])
@@ -433,18 +433,18 @@ def _mended(reference: re.Match[str]) -> str:
 
 
 class _TooDeep(Exception):
-    """Elements within elements, too many of them."""
+    """Elements are nested too deeply."""
 
 
 def _parsed(fragment: _Fragment, source: Source) -> dict[str, list[str]] | Refusal:
-    """An item's elements by their plain names, each with its texts that are not empty."""
+    """An item's elements by their plain names, each with its non-empty texts; or the item's refusal."""
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import DefusedXMLParser
 
     line = fragment.line
-    pieces = [piece if place % 2 else _REFERENCE.sub(_mended, piece) for place, piece in enumerate(fragment.pieces)]
+    pieces = [piece if place % 2 else _REFERENCE.sub(_fixed, piece) for place, piece in enumerate(fragment.pieces)]
     text = "".join([fragment.wrapper, *pieces, "</wrapper>"])
     if not text.isascii() and not encodable(text):
         return refused(line, "", f"bytes that are not {source.encoding_name}", "Save the feed as UTF-8")
@@ -460,14 +460,14 @@ def _parsed(fragment: _Fragment, source: Source) -> dict[str, list[str]] | Refus
         place = line + error.position[0] - 1 if isinstance(error, ParseError) else line
         reason = f"not well-formed XML: {what} on line {place}"
     except _TooDeep:
-        reason = f"elements within elements, more than {_DEEPEST} deep"
+        reason = f"elements nested more than {_DEEPEST} deep"
     else:
         return elements.found
     return refused(line, elements.identifier, reason, _FIX_ITEM)
 
 
 class _Elements:
-    """Takes what a parser finds in a wrapped item: the texts of its elements, Google's before others."""
+    """A parser target that collects the texts of a wrapped item's elements; Google's override others."""
 
     def __init__(self) -> None:
         self._google: dict[str, list[str]] = {}
@@ -480,12 +480,12 @@ class _Elements:
 
     @property
     def found(self) -> dict[str, list[str]]:
-        """The texts that are not empty, by the elements' plain names."""
+        """The non-empty texts by the elements' plain names."""
         return self._plain | self._google
 
     @property
     def identifier(self) -> str:
-        """The item's id as far as it is known."""
+        """The item's id, empty if it was not reached."""
         return self.found.get("id", [""])[0]
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -498,7 +498,7 @@ class _Elements:
             self._own = space
         elif self._depth == 3:
             self._pieces, self._marked, self._address = [], False, ""
-            # Atom's link has its address in an attribute; others than the product's own page have a `rel`.
+            # Atom's link has its URL in an attribute; links to other pages than the product's have a `rel`.
             if name == "link" and attributes.get("rel", "alternate") == "alternate":
                 self._address = attributes.get("href", "")
         elif self._depth > 3:
@@ -506,7 +506,7 @@ class _Elements:
             self._pieces.append(f"<{name}>")
 
     def data(self, text: str) -> None:
-        """Takes a text."""
+        """Collects a text."""
         if self._depth >= 3:
             self._pieces.append(text)
 
@@ -526,18 +526,18 @@ class _Elements:
 
 @lru_cache(maxsize=1024)
 def _named(tag: str) -> tuple[str, str]:
-    """A tag's namespace, Google's however its address is written, and its name in plain form."""
+    """A tag's namespace (all spellings of Google's become one) and its name in plain form."""
     space, _, name = tag[1:].rpartition("}") if tag.startswith("{") else ("", "", tag)
     plain = space.replace("https://", "http://").rstrip("/")
     return _GOOGLE if plain == _GOOGLE else space, plain_name(name)
 
 
-def _product(said: Mapping[str, list[str]], line: int, fields: NamedFields) -> Product | Refusal:
+def _product(elements: Mapping[str, list[str]], line: int, fields: NamedFields) -> Product | Refusal:
     values: dict[str, object] = {
-        name: texts if name in fields.listed else texts[0] for name, texts in said.items() if name != "attributes"
+        name: texts if name in fields.listed else texts[0] for name, texts in elements.items() if name != "attributes"
     }
     if "description" not in values:  # Atom's names for it
-        values["description"] = next((said[name][0] for name in ("summary", "content") if name in said), "")
+        values["description"] = next((elements[name][0] for name in ("summary", "content") if name in elements), "")
     for name in fields.names["description"]:
         if name in values:
             values[name] = plain_text(str(values[name]))

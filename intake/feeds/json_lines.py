@@ -1,4 +1,4 @@
-"""JSON Lines: one product a line, as a JSON object (https://jsonlines.org)."""
+"""JSON Lines: one product per line, as a JSON object (https://jsonlines.org)."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from intake.feeds.named_fields import NamedFields, plainly_named
 from intake.feeds.source import Source
 
 LONGEST_LINE = 2**22
-"""Letters of a line, at most: more is no product."""
+"""Maximum characters of a line."""
 
 _HEAD_ROWS = 1000
-"""Rows in which a field must occur that the settings name."""
+"""First rows, in which every field named in the settings must occur."""
 
 _HEAD_LETTERS = 2**16
 _SAMPLE = 20
-"""Lines looked at to tell whether they are JSON."""
+"""Lines checked to detect JSON."""
 
-_EXPECTS = "one JSON object a line, with id and title or image_link"
+_EXPECTS = "one JSON object per line, with id and title or image_link"
 _FIX = "Write each product as one JSON object on a line of its own; `jq -c .` does that"
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
-# Numbers stay as they were written: a price of 1.50 is not 1.5, and an id may be longer than any integer.
+# Numbers are kept as text: a price of 1.50 must not become 1.5, and an id may be too long for an integer.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
 
 
@@ -44,49 +44,50 @@ def _recognise(path: Path, settings: FeedSettings) -> str:
     if _is_array(head):
         return "one JSON array"
     lines = [line for line in head.split("\n") if line.strip()][:_SAMPLE]
-    found = next((said for said in map(_object, lines) if isinstance(said, dict)), None)
+    found = next((row for row in map(_object, lines) if isinstance(row, dict)), None)
     if found is None:
-        # A line that is longer than what was looked at can still be told by how it begins.
-        return "begins as a JSON object does" if head.lstrip().startswith('{"') else ""
+        # If the first line is longer than the part that was read, its beginning still identifies it.
+        return "begins like a JSON object" if head.lstrip().startswith('{"') else ""
     seen = NamedFields.of(settings).seen_in(found)
-    return "one JSON object a line" + (f", with {', '.join(seen)}" if seen else "")
+    return "one JSON object per line" + (f", with {', '.join(seen)}" if seen else "")
 
 
 def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
     source = Source.inspect(path, settings)
     fields = NamedFields.of(settings)
     _check(path, source, fields)
-    for line, said in _rows(source):
-        yield said if isinstance(said, Refusal) else fields.product(said, line)
+    for line, row in _rows(source):
+        yield row if isinstance(row, Refusal) else fields.product(row, line)
 
 
 def _check(path: Path, source: Source, fields: NamedFields) -> None:
-    """Raises where the file as a whole is no JSON Lines, or lacks a field that the settings name."""
+    """Raises `FeedError` if the file is not JSON Lines, or lacks a field named in the settings."""
     with source.text() as text:
         if _is_array(text.read(_HEAD_LETTERS)):
             raise FeedError(
-                f"{path}: is one JSON array; write one object a line", "`jq -c '.[]' FEED > feed.jsonl` does that"
+                f"{path}: is one JSON array, not one object per line",
+                "Convert it with `jq -c '.[]' FEED > feed.jsonl`",
             )
     rows = islice(_rows(source), _HEAD_ROWS)
-    given = tuple(dict.fromkeys(name for _, said in rows if not isinstance(said, Refusal) for name in said))
-    if not given:
+    names = tuple(dict.fromkeys(name for _, row in rows if not isinstance(row, Refusal) for name in row))
+    if not names:
         return
-    fields.require(path, given)
-    if not fields.known & set(given):
+    fields.require(path, names)
+    if not fields.known & set(names):
         raise FeedError(
-            f"{path}: as JSON Lines it must be {_EXPECTS}; it has {shown_columns(given)}",
-            "Name its fields with --map title=naam",
+            f"{path}: JSON Lines must be {_EXPECTS}; this file has {shown_columns(names)}",
+            "Map its field names with --map title=naam",
         )
 
 
 def _is_array(head: str) -> bool:
-    """Whether a text begins as an array of objects does: a usual mistake for lines of objects."""
+    """Whether a text begins like an array of objects, which is often mistaken for JSON Lines."""
     begin = head.lstrip()
     return begin.startswith("[") and begin[1:].lstrip()[:1] in ("{", "", "]")
 
 
 def _rows(source: Source) -> Iterator[tuple[int, dict[str, object] | Refusal]]:
-    """Every line that is not blank: its fields, or why it has none."""
+    """The lines that are not blank, with their numbers: each line's fields, or its refusal."""
     with source.text() as text:
         number = 0
         while line := text.readline(LONGEST_LINE + 1):
@@ -103,21 +104,21 @@ def _rows(source: Source) -> Iterator[tuple[int, dict[str, object] | Refusal]]:
 def _row(line: str, number: int, source: Source) -> dict[str, object] | Refusal:
     if not line.isascii() and not encodable(line):
         return refused(number, "", f"bytes that are not {source.encoding_name}", "Save the feed as UTF-8")
-    said = _object(line)
-    return said if isinstance(said, dict) else refused(number, "", said, _FIX)
+    parsed = _object(line)
+    return parsed if isinstance(parsed, dict) else refused(number, "", parsed, _FIX)
 
 
 def _object(line: str) -> dict[str, object] | str:
-    """The fields of a JSON object by their plain names, or why the line is none."""
+    """The fields of a JSON object by their plain names, or the reason why the line is not an object."""
     try:
-        said = _DECODER.decode(line.strip())
+        value = _DECODER.decode(line.strip())
     except RecursionError:
-        return "JSON nested too deep"
+        return "JSON nested too deeply"
     except json.JSONDecodeError as error:
-        return f"not JSON ({error.msg.removesuffix(' at')} at letter {error.pos + 1})"
+        return f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1})"
     except ValueError as error:
         return f"not JSON ({error})"
-    return plainly_named(said.items()) if isinstance(said, dict) else "no JSON object"
+    return plainly_named(value.items()) if isinstance(value, dict) else "not a JSON object"
 
 
 JSON_LINES = Format("JSON Lines", _EXPECTS, _recognise, _read, lambda path: path.parent)

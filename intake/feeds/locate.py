@@ -1,4 +1,4 @@
-"""Where a picture that a feed names lies on disk: inside the feed's folder or nowhere."""
+"""Finds a feed's pictures on disk, and only inside the feed's folder."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ def picture_path(folder: Path, name: str) -> Path:
     """Finds a picture on disk.
 
     Args:
-        folder: The feed's folder of pictures.
-        name: The picture as the feed names it, relative to the folder.
+        folder: The feed's picture folder.
+        name: The picture's name in the feed, relative to the folder.
 
     Returns:
         The path with every symbolic link followed.
 
     Raises:
-        PictureError: The name is a URL, leads out of the folder (by `..`, as an absolute path, by a symbolic
-            link), or there is no such file.
+        PictureError: The name is a URL, leads out of the folder (by `..`, an absolute path or a symbolic link), or
+            there is no such file.
     """
     if is_url(name):
-        raise PictureError(f"{name[:200]}: is a URL that was not fetched", "Use `variants run`, or `variants images`")
+        raise PictureError(
+            f"{name[:200]}: this URL was not fetched", "Fetch it with `variants run` or `variants images`"
+        )
     try:
         inside = os.path.realpath(folder)
         path = os.path.realpath(os.path.join(inside, name))
         is_file = os.path.isfile(path)
-    except (OSError, ValueError):  # a NUL, or longer than any path may be
+    except (OSError, ValueError):  # a NUL character, or too long for a path
         inside, path, is_file = "", "", False
     if os.path.isabs(name) or not (path == inside or path.startswith(os.path.join(inside, ""))):
         raise PictureError(
-            f"{name[:200]}: lies outside the feed's folder", "Put the picture inside, named relative to it"
+            f"{name[:200]}: is outside the feed's folder", "Put the picture inside, and name it relative to the folder"
         )
     if not is_file:
-        raise PictureError(f"{name[:200]}: there is no such file", f"Put it into {folder}, or correct the feed")
+        raise PictureError(f"{name[:200]}: there is no such file", f"Put it into {folder}, or fix the name in the feed")
     return Path(path)

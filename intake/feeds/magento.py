@@ -1,4 +1,4 @@
-"""Product exports of Magento (Adobe Commerce): one CSV, configurable products with their children."""
+"""Product exports of Magento (Adobe Commerce): a CSV file with configurable products and their children."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ NAMES: Mapping[str, str] = {
     "availability": "is_in_stock",
     "pictures": "base_image",
 }
-"""Magento's column for each of our names; colour and the like stand in `additional_attributes`."""
+"""Magento's column for each of our names; colour and the like are in `additional_attributes`."""
 
 _SIGNS = ("configurable_variations", "base_image", "additional_attributes", "attribute_set_code", "store_view_code")
 _EXPECTS = f"comma-separated, with the columns sku, name and one of {', '.join(_SIGNS)}"
 _ROOT = "Default Category"
-_PLUMBING = frozenset(("has_options", "required_options"))
+_INTERNAL = frozenset(("has_options", "required_options"))
 _NO_PICTURE = "no_selection"
 
 _PAIR = re.compile(
@@ -43,28 +43,28 @@ _PAIR = re.compile(
 )
 
 
-_NOT_ASKED = "a store view's texts, which were not asked for"
+_NOT_CHOSEN = "a store view's texts, not chosen in the settings"
 _NO_ROW = "a store view's row of a product that has no row of its own"
 
 
 @dataclass(frozen=True)
 class _Membership:
-    """The configurable product that a row belongs to, and what its list of children says about the row."""
+    """The configurable product that a row belongs to, and the row's attributes in that product's list of children."""
 
     group: str
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Beforehand:
-    """What must be known of the whole export before its first product can be made.
+class _Overview:
+    """What must be known about the whole export before the first product can be built.
 
     Attributes:
-        families: Who belongs to which configurable product; where two claim one row, the first does.
+        families: The configurable product of each SKU; the first if several claim it.
         roots: The categories at which category paths begin.
-        views: The store views that there are rows of, in feed order.
-        overrides: By SKU, what the store view that was asked for says instead, by columns.
-        without: SKUs that store views have rows of, but the default view has not.
+        views: The store views that have rows, in feed order.
+        overrides: By SKU, the chosen store view's values by column.
+        without: SKUs with rows in store views but none in the default view.
     """
 
     families: Mapping[str, _Membership]
@@ -80,7 +80,7 @@ def _table(path: Path, settings: FeedSettings) -> Table:
 
 def _recognise(path: Path, settings: FeedSettings) -> str:
     table = _table(path, settings)
-    named = {*table.given, *map(plain_name, settings.columns)}
+    named = {*table.columns, *map(plain_name, settings.columns)}
     signs = [name for name in _SIGNS if name in named]
     return "columns " + ", ".join(["sku", *signs]) if "sku" in table and "name" in table and signs else ""
 
@@ -90,31 +90,33 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
     table.require(settings, NAMES)
     if "sku" not in table:
         raise FeedError(
-            f"{path}: as a Magento export it must be {_EXPECTS}; it has {shown_columns(table.given)}",
-            "Name its columns with --map id=…",
+            f"{path}: a Magento export must be {_EXPECTS}; this one has {shown_columns(table.columns)}",
+            "Map its column names with --map id=…",
         )
     seller, view, sku = table.seller_position(settings), table.position("store_view_code"), table.position("sku")
-    known = _beforehand(table, seller, settings.store_view)
-    if settings.store_view and settings.store_view not in known.views:
+    overview = _overview(table, seller, settings.store_view)
+    if settings.store_view and settings.store_view not in overview.views:
         raise FeedError(
             f"{path}: has no store view {settings.store_view!r}",
-            f"There are {shown_columns(known.views)}" if known.views else "It has the default view alone",
+            f"Use one of {shown_columns(overview.views)}"
+            if overview.views
+            else "Leave the setting out; the export only has the default view",
         )
     for row in table.rows(sku):
         if isinstance(row, Refusal):
             yield row
         elif row.cells[view]:
-            yield _of_view(row.line, row.cells[sku], row.cells[view], settings.store_view, known)
+            yield _of_view(row.line, row.cells[sku], row.cells[view], settings.store_view, overview)
         else:
-            yield _product(_said(row, table, seller), row.line, known)
+            yield _product(_named_cells(row, table, seller), row.line, overview)
 
 
-def _said(row: Row, table: Table, seller: int) -> dict[str, str]:
+def _named_cells(row: Row, table: Table, seller: int) -> dict[str, str]:
     return {name: row.cells[place] for name, place in table.positions.items()} | {"seller": row.cells[seller]}
 
 
-def _beforehand(table: Table, seller: int, store_view: str) -> _Beforehand:
-    """Reads the file once: configurable products stand behind their children, and store views behind the default's."""
+def _overview(table: Table, seller: int, store_view: str) -> _Overview:
+    """Reads the file once, because configurable products follow their children, and store views the default view."""
     sku, view = table.position("sku"), table.position("store_view_code")
     variations, categories = table.position("configurable_variations"), table.position("categories")
     families: dict[str, _Membership] = {}
@@ -132,12 +134,12 @@ def _beforehand(table: Table, seller: int, store_view: str) -> _Beforehand:
             views[row.cells[view]] = None
             in_views.add(identifier)
             if row.cells[view] == store_view:
-                filled = {name: cell for name, cell in _said(row, table, seller).items() if cell}
+                filled = {name: cell for name, cell in _named_cells(row, table, seller).items() if cell}
                 overrides.setdefault(identifier, {}).update(filled)
         else:
             in_default.add(identifier)
             _join_family(families, identifier, row.cells[variations])
-    return _Beforehand(families, frozenset(roots), tuple(views), overrides, frozenset(in_views - in_default))
+    return _Overview(families, frozenset(roots), tuple(views), overrides, frozenset(in_views - in_default))
 
 
 def _join_family(families: dict[str, _Membership], parent: str, variations: str) -> None:
@@ -149,49 +151,49 @@ def _join_family(families: dict[str, _Membership], parent: str, variations: str)
             families.setdefault(parent, _Membership(parent))
 
 
-def _of_view(line: int, sku: str, view: str, store_view: str, known: _Beforehand) -> Merged | Refusal:
-    """A store view's row; what it says has become part of the default view's."""
-    if sku in known.without:
+def _of_view(line: int, sku: str, view: str, store_view: str, overview: _Overview) -> Merged | Refusal:
+    """A store view's row, whose values are already part of the default view's product."""
+    if sku in overview.without:
         return refused(line, sku, _NO_ROW, "Export the default view as well; its rows name no store view")
-    return Merged(line, sku, sku, f"store view {view}, merged" if view == store_view else _NOT_ASKED)
+    return Merged(line, sku, sku, f"store view {view}, merged" if view == store_view else _NOT_CHOSEN)
 
 
-def _product(said: Mapping[str, str], line: int, known: _Beforehand) -> Product:
-    identifier = said["sku"]
-    override = known.overrides.get(identifier, {})
-    # A store view's row names only those attributes that it says otherwise.
-    family = known.families.get(identifier, _Membership(""))
-    attributes = {**family.attributes, **_own_attributes(said), **_own_attributes(override)}
-    said = {**said, **override}
+def _product(cells: Mapping[str, str], line: int, overview: _Overview) -> Product:
+    identifier = cells["sku"]
+    override = overview.overrides.get(identifier, {})
+    # A store view's row only has the attributes in which it differs.
+    family = overview.families.get(identifier, _Membership(""))
+    attributes = {**family.attributes, **_own_attributes(cells), **_own_attributes(override)}
+    cells = {**cells, **override}
     return Product(
         id=identifier,
-        title=said.get("name", ""),
+        title=cells.get("name", ""),
         description=" ".join(
-            filter(None, (plain_text(said.get(part, "")) for part in ("description", "short_description")))
+            filter(None, (plain_text(cells.get(part, "")) for part in ("description", "short_description")))
         ),
-        seller=said["seller"],
+        seller=cells["seller"],
         brand=attributes.get("brand") or attributes.get("manufacturer", ""),
-        product_type=_deepest(said.get("categories", ""), known.roots),
-        price=said.get("price", ""),
-        link=said.get("url_key", ""),
-        availability=_availability(said.get("is_in_stock", ""), said.get("qty", "")),
-        attributes={name: value for name, value in attributes.items() if name not in _PLUMBING},
-        pictures=_pictures(said.get("base_image", ""), said.get("additional_images", "")),
+        product_type=_deepest(cells.get("categories", ""), overview.roots),
+        price=cells.get("price", ""),
+        link=cells.get("url_key", ""),
+        availability=_availability(cells.get("is_in_stock", ""), cells.get("qty", "")),
+        attributes={name: value for name, value in attributes.items() if name not in _INTERNAL},
+        pictures=_pictures(cells.get("base_image", ""), cells.get("additional_images", "")),
         group=family.group,
         line=line,
     )
 
 
-def _own_attributes(said: Mapping[str, str]) -> dict[str, str]:
-    values = named_values(said.get("additional_attributes", ""))
+def _own_attributes(cells: Mapping[str, str]) -> dict[str, str]:
+    values = named_values(cells.get("additional_attributes", ""))
     return {name: value for name, value in values.items() if value}
 
 
 def named_values(text: str) -> dict[str, str]:
-    """Reads `name=value,name=value` as Magento writes it.
+    """Parses `name=value,name=value` as Magento writes it.
 
-    A value may hold commas, with or without quotes around it (or around name and value together); several values
-    are parted by `|` there and by `, ` here.
+    A value may contain commas, with or without quotes around it (or around name and value together). Magento
+    separates several values with `|`; the result separates them with `, `.
     """
     values: dict[str, str] = {}
     for pair in _PAIR.finditer(text):
@@ -205,14 +207,14 @@ def named_values(text: str) -> dict[str, str]:
 
 
 def _root(categories: str) -> str:
-    """The category at which the first path begins."""
+    """The first level of the first category path."""
     return re.split("[/,]", categories.lstrip(", "), maxsplit=1)[0].strip()
 
 
 def _deepest(categories: str, roots: Container[str]) -> str:
-    """The deepest of several category paths (the first of these), levels parted by ` > `, without the root.
+    """The deepest of several category paths (the first of the deepest), without the root, levels joined by ` > `.
 
-    Paths are parted by commas, which names may hold as well; so a comma parts paths where a root follows.
+    Commas separate paths, but names may contain commas too; so a comma only separates paths if a root follows.
     """
     paths: list[str] = []
     for piece in categories.strip(", ").split(","):
@@ -220,7 +222,7 @@ def _deepest(categories: str, roots: Container[str]) -> str:
             paths[-1] += "," + piece
         else:
             paths.append(piece)
-    # A slash within a level's name stands behind a backslash.
+    # A slash within a level's name is escaped with a backslash.
     named = [re.split(r"(?<!\\)/", path) for path in paths]
     levels = [level.replace("\\/", "/").strip() for level in max(named, key=len)]
     return " > ".join(levels[1:] if levels[0] == _ROOT else levels)
@@ -236,7 +238,7 @@ def _availability(in_stock: str, quantity: str) -> str:
 
 
 def _pictures(base: str, additional: str) -> tuple[str, ...]:
-    # Paths begin with a slash, yet are relative to the folder of product pictures.
+    # Paths begin with a slash but are relative to the folder of product pictures.
     named = [name.strip().lstrip("/") for name in (base, *additional.split(","))]
     return tuple(dict.fromkeys(name for name in named if name and name != _NO_PICTURE))
 

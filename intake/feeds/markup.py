@@ -1,4 +1,4 @@
-"""Text out of HTML descriptions."""
+"""Extracts text from HTML descriptions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import lru_cache
 from html.parser import HTMLParser
 
 _INLINE = re.compile("a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|u|var|wbr")
-"""Elements within a word or sentence; every other one, also an unknown one, parts words."""
+"""Elements that may occur within a word; all others, including unknown ones, separate words."""
 
 _UNSEEN = frozenset(("script", "style"))
 
 
 @lru_cache(maxsize=1024)
 def plain_text(markup: str) -> str:
-    """The words of an HTML text: entities resolved, scripts and styles out, one space between words.
+    """The text of some HTML: entities resolved, scripts and styles removed, single spaces between words.
 
-    The variants of a product usually share one description and stand together in a feed; hence the cache.
+    Results are cached because the variants of a product are usually adjacent in a feed and share a description.
     """
     if "<" not in markup and "&" not in markup:
         return " ".join(markup.split())
@@ -26,7 +26,7 @@ def plain_text(markup: str) -> str:
         reader.feed(markup)
         reader.close()
         text = "".join(reader.pieces)
-    except AssertionError:  # what html.parser does with a broken `<![…` declaration
+    except AssertionError:  # html.parser raises it on a broken `<![…` declaration
         text = html.unescape(re.sub("<[^>]*>?", " ", markup))
     return " ".join(text.split())
 

@@ -1,6 +1,6 @@
-"""Products out of fields that have names: XML elements, JSON members, Parquet columns.
+"""Builds products from named fields: XML elements, JSON members, Parquet columns.
 
-Our own names and Google's serve alike, whatever their case; `feed.columns` gives a name of the feed's own.
+Our own names and Google's are accepted, in any case; `feed.columns` maps a feed's own names.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _OURS: Mapping[str, str] = {
     "item_group_id": "group",
     "image_link": "pictures",
 }
-"""What the settings may speak of, each with the key of `_TEXTS` or `_OTHERS` that it means."""
+"""Names that the settings may use, each with its key in `_TEXTS` or `_OTHERS`."""
 
-_FIX_LETTER = "Write the feed as UTF-8, with nothing cut through the middle of a letter"
+_FIX_LETTER = "Write the feed as UTF-8, and don't cut texts in the middle of a character"
 
 
 class _Unfit(ValueError):
-    """A field holds what can't be used."""
+    """A field's value can't be used."""
 
     def __init__(self, reason: str, fix: str) -> None:
         super().__init__(reason)
@@ -53,12 +53,12 @@ class _Unfit(ValueError):
 
 @dataclass(frozen=True)
 class NamedFields:
-    """Under which names a feed says what.
+    """Which of a feed's fields hold which property of a product.
 
     Attributes:
-        names: For each thing we know of a product, the feed's fields in plain form; the first that is not empty
-            counts, and of pictures all do.
-        settings: Whose `columns` and `seller_column` these come from.
+        names: For each property, the feed's fields in plain form; the first that is not empty is used, and all
+            of them for pictures.
+        settings: The settings whose `columns` and `seller_column` were applied.
     """
 
     names: Mapping[str, tuple[str, ...]]
@@ -66,12 +66,12 @@ class NamedFields:
 
     @classmethod
     def of(cls, settings: FeedSettings) -> NamedFields:
-        """Our names and Google's, save where the settings say otherwise; raises `SettingsError` on an unknown one."""
+        """Our names and Google's, with the settings' own names applied; raises `SettingsError` for an unknown name."""
         chosen = {plain_name(ours): (plain_name(theirs),) for ours, theirs in settings.columns.items()}
         unknown = [ours for ours in settings.columns if plain_name(ours) not in _OURS]
         if unknown:
             raise SettingsError(
-                f"feed.columns: no such name {', '.join(unknown)}", f"There are {', '.join([*_TEXTS, *_OTHERS])}"
+                f"feed.columns: unknown name {', '.join(unknown)}", f"Use one of {', '.join([*_TEXTS, *_OTHERS])}"
             )
         names = {**_TEXTS, **_OTHERS, **{_OURS[ours]: theirs for ours, theirs in chosen.items()}}
         if settings.seller_column:
@@ -81,97 +81,97 @@ class NamedFields:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """Every field that is looked at."""
+        """All fields that are read."""
         return frozenset(name for names in self.names.values() for name in names)
 
     @cached_property
     def listed(self) -> frozenset[str]:
-        """The fields that may hold several values."""
+        """The fields that may have several values."""
         return frozenset(self.names["pictures"] + self.names["additional_image_link"])
 
     @property
     def named_by_settings(self) -> bool:
-        """Whether the settings speak of fields that the feed must have."""
+        """Whether the settings name fields that the feed must have."""
         return bool(self.settings.columns or self.settings.seller_column)
 
-    def require(self, path: Path, given: Collection[str]) -> None:
-        """Raises `FeedError` where the settings name a field that is not among those given."""
-        shown = tuple(given)
+    def require(self, path: Path, columns: Collection[str]) -> None:
+        """Raises `FeedError` if the settings name a field that is not in `columns`."""
+        shown = tuple(columns)
         missing = missing_columns(self.settings, shown)
         if missing:
             raise FeedError(
                 f"{path}: the settings name the column {', '.join(missing)}, which the feed lacks",
-                f"It has {shown_columns(shown)}",
+                f"Use one of its columns: {shown_columns(shown)}",
             )
 
-    def seen_in(self, given: Collection[str]) -> list[str]:
-        """Which of the fields that tell a product from anything else are among those given."""
-        telling = (*_TEXTS, "pictures")
-        return [name for ours in telling for name in self.names[ours] if name in given]
+    def seen_in(self, columns: Collection[str]) -> list[str]:
+        """The fields in `columns` that identify a row as a product."""
+        identifying = (*_TEXTS, "pictures")
+        return [name for ours in identifying for name in self.names[ours] if name in columns]
 
-    def product(self, said: Mapping[str, object], line: int) -> Product | Refusal:
-        """A product out of one row's fields.
+    def product(self, row: Mapping[str, object], line: int) -> Product | Refusal:
+        """Builds a product from one row's fields, or refuses the row.
 
         Args:
-            said: By field name in plain form: a text, a number, a boolean, None, a list of these where several
-                pictures may stand, or a mapping to these where attributes stand.
-            line: Where the row begins.
+            row: Values by field name in plain form: a text, number, boolean or None; also a list of these for
+                pictures, or a mapping to these for attributes.
+            line: Line on which the row begins.
         """
         try:
-            texts = {ours: self._first(said, ours) for ours in (*_TEXTS, "seller")}
+            texts = {ours: self._first(row, ours) for ours in (*_TEXTS, "seller")}
             return Product(
                 **texts,
-                attributes=self._attributes(said),
-                pictures=tuple(dict.fromkeys(self._pictures(said))),
+                attributes=self._attributes(row),
+                pictures=tuple(dict.fromkeys(self._pictures(row))),
                 line=line,
             )
         except _Unfit as flaw:
-            return refused(line, self._shown_id(said), flaw.reason, flaw.fix)
+            return refused(line, self._shown_id(row), flaw.reason, flaw.fix)
 
-    def _first(self, said: Mapping[str, object], ours: str) -> str:
+    def _first(self, row: Mapping[str, object], ours: str) -> str:
         for name in self.names[ours]:
-            value = said.get(name)
+            value = row.get(name)
             value = "" if value is None else text_of(value, name)
             if value:
                 return value if ours == "id" else value.replace("\0", "").strip()
         return ""
 
-    def _attributes(self, said: Mapping[str, object]) -> dict[str, str]:
+    def _attributes(self, row: Mapping[str, object]) -> dict[str, str]:
         found: dict[str, str] = {}
         for name in self.names["attributes"]:
-            value = said.get(name)
-            if value is not None and not isinstance(value, Mapping):
-                raise _Unfit(f"{name} is no object of names and texts", f'Write "{name}": {{"color": "red"}}')
-            for key, one in (value or {}).items():
+            values = row.get(name)
+            if values is not None and not isinstance(values, Mapping):
+                raise _Unfit(f"{name} is not an object of names and texts", f'Write "{name}": {{"color": "red"}}')
+            for key, value in (values or {}).items():
                 attribute = text_of(key, name).replace("\0", "")
-                found[attribute] = text_of(one, f"{name}.{printable(attribute)}").replace("\0", "").strip()
+                found[attribute] = text_of(value, f"{name}.{printable(attribute)}").replace("\0", "").strip()
         for ours in _ATTRIBUTES:
-            found[ours] = self._first(said, ours) or found.get(ours, "")
+            found[ours] = self._first(row, ours) or found.get(ours, "")
         return {name: value for name, value in found.items() if name and value}
 
-    def _pictures(self, said: Mapping[str, object]) -> Iterator[str]:
+    def _pictures(self, row: Mapping[str, object]) -> Iterator[str]:
         for name in self.names["pictures"]:
-            yield from self._texts(said.get(name), name)
+            yield from self._texts(row.get(name), name)
         for name in self.names["additional_image_link"]:
-            value = said.get(name)
-            # As in delimited text, one text may hold several with commas between.
+            value = row.get(name)
+            # As in delimited text, one text may list several pictures, separated by commas.
             several = split(value, ",") if isinstance(value, str) and value else value
             yield from self._texts(several, name)
 
     def _texts(self, value: object, name: str) -> Iterator[str]:
         values = value if isinstance(value, list) else [value]
-        return filter(None, (text_of(one, name) for one in values))
+        return filter(None, (text_of(single, name) for single in values))
 
-    def _shown_id(self, said: Mapping[str, object]) -> str:
-        values = (said.get(name) for name in self.names["id"])
+    def _shown_id(self, row: Mapping[str, object]) -> str:
+        values = (row.get(name) for name in self.names["id"])
         return next((value.strip() for value in values if isinstance(value, str)), "")
 
 
 def text_of(value: object, name: str) -> str:
-    """A field's value as text without surrounding space; raises where it is none."""
+    """A field's value as text without surrounding space; raises `_Unfit` if it is a list or an object."""
     if isinstance(value, str):
         if not value.isascii() and not encodable(value):
-            raise _Unfit(f"{name} holds half a letter (an unpaired surrogate)", _FIX_LETTER)
+            raise _Unfit(f"{name} contains half a character (an unpaired surrogate)", _FIX_LETTER)
         return value.strip()
     if value is None:
         return ""
@@ -180,14 +180,14 @@ def text_of(value: object, name: str) -> str:
     if isinstance(value, int | float):
         return str(value)
     kind = "a list" if isinstance(value, list) else "an object"
-    raise _Unfit(f"{name} holds {kind} where a text belongs", f"Write {name} as a text")
+    raise _Unfit(f"{name} is {kind}, not a text", f"Write {name} as a text")
 
 
 def printable(text: str, longest: int = 40) -> str:
-    """As much of a feed's own text as belongs into a message."""
+    """Text from a feed for use in a message: only printable characters, cut to `longest`."""
     return "".join(filter(str.isprintable, text[:longest]))
 
 
 def plainly_named(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """Fields by their names in plain form; the last counts where two are alike."""
+    """Fields by their names in plain form; the last of equal names is kept."""
     return {plain_name(name): value for name, value in pairs}

@@ -1,4 +1,4 @@
-"""Parquet tables with our names or Google's, among them our own `products.parquet`."""
+"""Parquet tables with our column names or Google's, including our own `products.parquet`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 MAX_RATIO = 200
-"""Times its own size that a file may unpack to, once that is more than `UNSUSPICIOUS` bytes."""
+"""Maximum ratio of decompressed to compressed size, checked above `UNSUSPICIOUS` decompressed bytes."""
 
 UNSUSPICIOUS = 64 * 2**20
 LARGEST_ROW = 4 * 2**20
-"""Letters of a row, at most: more is no product."""
+"""Maximum characters of a row."""
 
 _MAGIC = b"PAR1"
 _BATCH_ROWS = 4096
@@ -39,7 +39,7 @@ def _recognise(path: Path, settings: FeedSettings) -> str:
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
     except OSError as error:
-        raise FeedError(f"{path}: can't be read ({error.strerror})", "Give the path of the feed's file") from error
+        raise FeedError(f"{path}: can't be read ({error.strerror})", "Check the path of the feed") from error
     return "its first four bytes, PAR1" if head == _MAGIC else ""
 
 
@@ -55,68 +55,68 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[Product | Refusal]:
     ):
         columns = _columns(path, file.schema_arrow, fields)
         for batch in _batches(path, file, columns):
-            for said in _rows(batch, fields):
+            for row in _rows(batch, fields):
                 line += 1
-                yield _row(said, line, fields)
+                yield _row(row, line, fields)
 
 
-def _row(said: dict[str, object], line: int, fields: NamedFields) -> Product | Refusal:
-    product = fields.product(said, line)
+def _row(row: dict[str, object], line: int, fields: NamedFields) -> Product | Refusal:
+    product = fields.product(row, line)
     if isinstance(product, Product):
         texts = (value for value in vars(product).values() if isinstance(value, str))
         if sum(map(len, (*texts, *product.pictures, *product.attributes.values()))) > LARGEST_ROW:
             reason = f"a row of more than {LARGEST_ROW // 2**20} MiB"
-            return refused(line, product.id, reason, "Leave out of it what describes no product")
+            return refused(line, product.id, reason, "Shorten its texts")
     return product
 
 
 @contextmanager
 def _broken(path: Path) -> Iterator[None]:
-    """What Arrow says of a file that is none, or is spoilt, becomes a `FeedError`."""
+    """Turns Arrow's errors about a file that is damaged or not Parquet into a `FeedError`."""
     import pyarrow as pa
 
     try:
         yield
     except (pa.ArrowException, OSError, MemoryError, OverflowError, ValueError, LookupError) as error:
         detail = getattr(error, "strerror", None) or next(iter(str(error).split("\n")))[:200].rstrip(".")
-        raise FeedError(f"{path}: can't be read as Parquet ({detail})", "Write or fetch it again") from error
+        raise FeedError(f"{path}: can't be read as Parquet ({detail})", "Write or download it again") from error
 
 
 def _columns(path: Path, schema: pa.Schema, fields: NamedFields) -> list[str]:
-    """The columns that are read; raises where one is missing or of a type that can't be used."""
-    given = tuple(plain_name(name) for name in schema.names)
-    fields.require(path, given)
-    if not _usable(given, fields):
+    """The columns that are read; raises `FeedError` if one is missing or of a type that can't be used."""
+    names = tuple(plain_name(name) for name in schema.names)
+    fields.require(path, names)
+    if not _usable(names, fields):
         raise FeedError(
-            f"{path}: as a Parquet feed it must be {_EXPECTS}; it has {shown_columns(given)}",
-            "Name its columns with --map title=naam",
+            f"{path}: a Parquet feed must be {_EXPECTS}; this one has {shown_columns(names)}",
+            "Map its column names with --map title=naam",
         )
-    wanted = [field for field, name in zip(schema, given, strict=True) if name in fields.known]
+    wanted = [field for field, name in zip(schema, names, strict=True) if name in fields.known]
     for field in wanted:
         flaw = _flaw(field.type, plain_name(field.name), fields)
         if flaw:
             raise FeedError(
                 f"{path}: the column {printable(field.name)} is {printable(str(field.type), 100)}, {flaw}",
-                "Write it as text",
+                "Write the column as text",
             )
     return [field.name for field in wanted]
 
 
-def _usable(given: tuple[str, ...], fields: NamedFields) -> bool:
+def _usable(columns: tuple[str, ...], fields: NamedFields) -> bool:
     def has(ours: str) -> bool:
-        return any(name in given for name in fields.names[ours])
+        return any(name in columns for name in fields.names[ours])
 
     return has("id") and (has("title") or has("pictures"))
 
 
 def _flaw(kind: pa.DataType, name: str, fields: NamedFields) -> str:
-    """Why a column of some type can't be used; empty where it can."""
+    """Why a column of this type can't be used; empty if it can."""
     if name in fields.names["attributes"]:
         fit = bool(parts := _parts(kind)) and all(map(_is_text, parts))
-        return "" if fit else "which is no map or struct of texts"
+        return "" if fit else "not a map or struct of texts"
     if name in fields.listed:
-        return "" if _is_text(kind.value_type if _is_list(kind) else kind) else "which is no text or list of texts"
-    return "" if _is_text(kind) else "which can't be text"
+        return "" if _is_text(kind.value_type if _is_list(kind) else kind) else "not a text or a list of texts"
+    return "" if _is_text(kind) else "not text"
 
 
 def _parts(kind: pa.DataType) -> list[pa.DataType]:
@@ -155,28 +155,29 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _batches(path: Path, file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """The rows a few thousand at a time, fewer where they are long: what is held does not grow with the file."""
-    # Of single columns the metadata is not asked: Arrow ends the whole process where that is spoilt.
+    """The rows in batches of a few thousand, fewer if they are long, so memory does not grow with the file."""
+    # Not the metadata of single columns: Arrow aborts the whole process if that is damaged.
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     unpacked, packed = sum(group.total_byte_size for group in groups), path.stat().st_size
     if unpacked > max(UNSUSPICIOUS, MAX_RATIO * packed):
         raise FeedError(
-            f"{path}: unpacks to {unpacked:,} bytes, too much for a Parquet file of {packed:,}", "Look at what is in it"
+            f"{path}: decompresses to {unpacked:,} bytes, suspiciously many for a Parquet file of {packed:,}",
+            "Check what the file contains; write it with less compression if the size is right",
         )
     for number, group in enumerate(groups):
         long = max(1, group.total_byte_size // max(1, group.num_rows))
         rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // long))
-        came = 0
+        count = 0
         for batch in file.iter_batches(rows, row_groups=[number], columns=columns, use_threads=False):
-            came += batch.num_rows
+            count += batch.num_rows
             yield batch
-        if came != group.num_rows:  # Arrow passes over pages whose type it doesn't know, without a word
-            what = f"{came:,} of the {group.num_rows:,} rows of its part {number + 1} can be read"
-            raise FeedError(f"{path}: {what}", "The file is damaged; write or fetch it again")
+        if count != group.num_rows:  # Arrow silently skips pages of a type it doesn't know
+            what = f"damaged: only {count:,} of the {group.num_rows:,} rows of row group {number + 1} can be read"
+            raise FeedError(f"{path}: {what}", "Write or download it again")
 
 
 def _rows(batch: pa.RecordBatch, fields: NamedFields) -> Iterator[dict[str, object]]:
-    """Each row's fields by their plain names; of two columns alike the first counts."""
+    """Each row's fields by their plain names; the first of columns with equal names is used."""
     columns: dict[str, list[object]] = {}
     for place, name in enumerate(batch.schema.names):
         plain = plain_name(name)
@@ -197,7 +198,7 @@ def _values(column: pa.Array) -> list[object]:
     if _is_map(kind):
         pairs = column.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
         keys, items = map(_values, pc.list_flatten(pairs).flatten())
-        return [dict(one) for one in _split(list(zip(keys, items, strict=True)), pairs)]
+        return [dict(entries) for entries in _split(list(zip(keys, items, strict=True)), pairs)]
     if _is_list(kind):
         return list(_split(_values(pc.list_flatten(column)), column))
     if _is_struct(kind):
@@ -207,7 +208,7 @@ def _values(column: pa.Array) -> list[object]:
 
 
 def _split(values: list[Any], column: pa.Array) -> Iterator[list[Any]]:
-    """A column's lists out of all their values in one row; an absent list is empty."""
+    """Splits the values of all of a column's lists into the single lists; a missing list is empty."""
     import pyarrow.compute as pc
 
     end = 0
@@ -226,11 +227,11 @@ def _texts(column: pa.Array) -> Iterator[str | None]:
         column = column.cast(pa.binary())
     elif not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         column = column.cast(pa.large_string()).cast(pa.large_binary())
-    return (None if one is None else one.decode("utf-8", "surrogateescape") for one in column.to_pylist())
+    return (None if value is None else value.decode("utf-8", "surrogateescape") for value in column.to_pylist())
 
 
 def _number(written: str | None) -> str | None:
-    """A number without exponent, so that a product number that pandas took for a float is itself again."""
+    """A number without an exponent, which restores a product number that pandas read as a float."""
     if written is None or written == "nan":
         return None
     if "e" not in written:

@@ -1,4 +1,4 @@
-"""Several feeds in one catalogue, each with its seller."""
+"""Reads several feeds, each with its seller, into one catalogue."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from intake.feeds import Feed, read_feed
 
 @dataclass(frozen=True)
 class FeedSource:
-    """A feed's file and who offers what is in it.
+    """A feed's file and its seller.
 
     Attributes:
         path: The file.
-        seller: Its seller; empty where the feed itself names one, or none is to be named.
+        seller: Its seller; empty if the feed itself names sellers, or there is only one.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class FeedSource:
 
     @classmethod
     def of(cls, word: str) -> FeedSource:
-        """Reads `FEED` or `SELLER=FEED`; a file that is there under the whole word is meant by it."""
+        """Parses `FEED` or `SELLER=FEED`; if a file has the whole word as its name, that file is the feed."""
         seller, equals, path = word.partition("=")
         if not equals or Path(word).exists() or "/" in seller:
             return cls(Path(word))
@@ -40,18 +40,18 @@ class FeedSource:
 
 
 def feed_sources(feed: Path | Sequence[FeedSource]) -> tuple[FeedSource, ...]:
-    """One feed's path, or several feeds, as sources."""
+    """The sources of one feed's path or of several feeds."""
     return (FeedSource(feed),) if isinstance(feed, Path) else tuple(feed)
 
 
 @dataclass(frozen=True, eq=False)
 class ReadFeed:
-    """One of several feeds as it was read.
+    """One of several feeds that were read.
 
     Attributes:
         source: The file and its seller.
         first: Row of its first product in the catalogue of all feeds.
-        feed: What was read.
+        feed: The feed.
     """
 
     source: FeedSource
@@ -65,9 +65,8 @@ class Feeds:
 
     Attributes:
         catalogue: The accepted products, feed by feed.
-        refused: Every row that was not used, feed by feed; where there are several feeds, `where` begins with
-            the feed.
-        read: Each feed.
+        refused: The rows that were not used, feed by feed; with several feeds, `where` begins with the feed's name.
+        read: The feeds.
     """
 
     catalogue: Catalogue
@@ -80,11 +79,11 @@ def read_feeds(sources: Sequence[FeedSource], settings: FeedSettings) -> Feeds:
 
     Args:
         sources: The feeds; a seller may have several.
-        settings: How they are read, `settings.of` by seller.
+        settings: How they are read; `settings.of` has the settings by seller.
 
     Raises:
-        FeedError: One of them can't be read or used (see `read_feed`), or is named twice.
-        SettingsError: `settings.of` speaks of a seller of none of them.
+        FeedError: A feed can't be read or used (see `read_feed`), or is named twice.
+        SettingsError: `settings.of` names a seller who has no feed here.
     """
     _check(sources, settings)
     seen: dict[str, str] = {}
@@ -94,23 +93,23 @@ def read_feeds(sources: Sequence[FeedSource], settings: FeedSettings) -> Feeds:
         feed = read_feed(source.path, settings.for_seller(source.seller), place, seen)
         read.append(ReadFeed(source, first, feed))
         first += len(feed.catalogue)
-    catalogue = Catalogue(pa.concat_tables([one.feed.catalogue.table for one in read]))
-    return Feeds(catalogue, tuple(refusal for one in read for refusal in one.feed.refused), tuple(read))
+    catalogue = Catalogue(pa.concat_tables([part.feed.catalogue.table for part in read]))
+    return Feeds(catalogue, tuple(refusal for part in read for refusal in part.feed.refused), tuple(read))
 
 
 def _check(sources: Sequence[FeedSource], settings: FeedSettings) -> None:
-    twice = [path for path, times in Counter(source.path.resolve() for source in sources).items() if times > 1]
-    if twice:
-        raise FeedError(f"{twice[0]}: is named twice", "Name every feed once")
-    strangers = set(settings.of) - {source.seller for source in sources}
-    if strangers:
+    repeated = [path for path, times in Counter(source.path.resolve() for source in sources).items() if times > 1]
+    if repeated:
+        raise FeedError(f"{repeated[0]}: is named twice", "Name every feed once")
+    unknown = set(settings.of) - {source.seller for source in sources}
+    if unknown:
         raise SettingsError(
-            f"feed.of: no feed of the seller {', '.join(sorted(strangers))} was given", "Write SELLER=FEED"
+            f"feed.of: the seller {', '.join(sorted(unknown))} has no feed", "Name the seller's feed as SELLER=FEED"
         )
 
 
 def _places(sources: Sequence[FeedSource]) -> Iterator[str]:
-    """What stands before the line in refusals: nothing for a single feed, else its shortest distinct name."""
+    """The prefix of line numbers in refusals: empty for a single feed, else each feed's shortest distinct name."""
     if len(sources) == 1:
         yield ""
         return

@@ -1,7 +1,7 @@
-"""Product exports of Shopify: one CSV in which the rows of one handle stand together and make one product.
+"""Product exports of Shopify: a CSV file in which adjacent rows with one handle form one product.
 
-Its first row carries what all share; every row with an option value, a SKU or a price is a variant, and so is the
-first; every other row is one further picture.
+The first row has the product's shared fields. It is a variant, and so is every row with an option value, a SKU or a
+price; every other row is a further picture.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEWER: Mapping[str, str] = {
     "variant_image_url": "variant_image",
     "google_shopping_/_manufacturer_part_number_(mpn)": "google_shopping_/_mpn",
 }
-"""Columns that Shopify named anew, and what they were."""
+"""The former names of columns that Shopify has renamed."""
 
 NAMES: Mapping[str, str] = {
     "id": "variant_sku",
@@ -55,7 +55,7 @@ NAMES: Mapping[str, str] = {
     **{name: name for name in ("product_category", "status", "image_position", "variant_image")},
     **{name: name for option in _OPTIONS for name in option},
 }
-"""Shopify's column for each of our names and for each of its own newer ones."""
+"""Shopify's column for each of our names and for each renamed column."""
 
 _SIGNS = ("url_handle", "option1_name", "variant_sku", "variant_price", "body_(html)", "image_src", "product_image_url")
 _EXPECTS = (
@@ -67,12 +67,12 @@ _MOST_ROWS = 10_000
 _MOST_PICTURES = 250  # as many as Shopify takes; every variant lists them all
 
 _NO_TITLE = "no row with this handle's title before it"
-_FIX_ORDER = "Keep the rows of one handle together, the one with the title first, as Shopify exports them"
+_FIX_ORDER = "Keep the rows of each handle together, beginning with the row that has the title, as Shopify exports them"
 
 
 @dataclass(frozen=True)
 class _Sheet:
-    """The export's table, and where its columns stand, by their older names."""
+    """The export's table with the positions of its columns, by their former names."""
 
     table: Table
     at: Mapping[str, int]
@@ -82,7 +82,7 @@ class _Sheet:
     def open(cls, path: Path, settings: FeedSettings) -> _Sheet:
         known = {*NAMES, *NAMES.values()}
         tables = (Table.open(path, delimiter, NAMES, settings) for delimiter in ",;")
-        table = max(tables, key=lambda one: sum(name in known for name in one.positions))
+        table = max(tables, key=lambda table: sum(name in known for name in table.positions))
         at = {column: table.position(column) for column in NAMES.values()}
         at |= {older: table.position(newer) for newer, older in _NEWER.items() if at[older] < 0}
         return cls(table, at, table.seller_position(settings))
@@ -97,26 +97,27 @@ class _Sheet:
 
 @dataclass
 class _Handle:
-    """The rows of one handle as they come; `flaw` says why none of them can be used."""
+    """The rows of one handle; `flaw` is the reason why none of them can be used, or empty."""
 
     name: str = ""
     title: str = ""
     flaw: str = ""
     rows: list[Row | Refusal] = field(default_factory=list)
 
-    def goes_on(self, name: str, title: str) -> bool:
+    def continues_with(self, name: str, title: str) -> bool:
         """Whether a row belongs to this handle; some tools repeat the title on every row."""
         return bool(name) and name == self.name and title in ("", self.title)
 
 
 def _recognise(path: Path, settings: FeedSettings) -> str:
     sheet = _Sheet.open(path, settings)
-    named = {*sheet.table.given, *map(plain_name, settings.columns)}
+    named = {*sheet.table.columns, *map(plain_name, settings.columns)}
     signs = [name for name in _SIGNS if name in named]
     if not sheet.usable or not signs:
         return ""
     shown = [name for name in ("handle", "title") if name in named]
-    return "columns " + ", ".join([*shown, *signs]) + (", parted by semicolons" if sheet.table.delimiter == ";" else "")
+    separated = ", separated by semicolons" if sheet.table.delimiter == ";" else ""
+    return "columns " + ", ".join([*shown, *signs]) + separated
 
 
 def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
@@ -124,15 +125,15 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
     sheet.table.require(settings, NAMES)
     if not sheet.usable:
         raise FeedError(
-            f"{path}: as a Shopify export it must be {_EXPECTS}; it has {shown_columns(sheet.table.given)}",
-            "Name its columns with --map title=…",
+            f"{path}: a Shopify export must be {_EXPECTS}; this one has {shown_columns(sheet.table.columns)}",
+            "Map its column names with --map title=…",
         )
     for handle in _handles(sheet):
         yield from _refused_all(handle, sheet) if handle.flaw else _of_handle(handle, sheet)
 
 
 def _handles(sheet: _Sheet) -> Iterator[_Handle]:
-    """The rows of one handle after the other; what comes before the first is a handle without name."""
+    """The rows, handle by handle; rows before the first handle form a nameless one."""
     lines: dict[str, int] = {}
     current = _Handle()
     for row in sheet.table.rows(sheet.at["handle"]):
@@ -140,7 +141,7 @@ def _handles(sheet: _Sheet) -> Iterator[_Handle]:
             current.rows.append(row)
             continue
         name, title = row.cells[sheet.at["handle"]], row.cells[sheet.at["title"]]
-        if not current.goes_on(name, title):
+        if not current.continues_with(name, title):
             yield current
             current = _Handle(name, title, _flaw(name, title, lines))
             if not current.flaw:
@@ -148,7 +149,7 @@ def _handles(sheet: _Sheet) -> Iterator[_Handle]:
         if len(current.rows) < _MOST_ROWS:
             current.rows.append(row)
         else:
-            reason = f"more than {_MOST_ROWS:,} rows of one handle"
+            reason = f"more than {_MOST_ROWS:,} rows with one handle"
             current.rows.append(refused(row.line, name, reason, "Give each product a handle of its own"))
     yield current
 
@@ -189,7 +190,7 @@ def _is_variant(row: Row, sheet: _Sheet) -> bool:
 
 
 def _pictures(rows: list[Row], sheet: _Sheet) -> tuple[str, ...]:
-    """The product's pictures by their positions; one without a position has the one at which it stands."""
+    """The product's pictures in order of position; a picture without a position has that of its row."""
     found: dict[str, int] = {}
     for row in rows:
         picture = row.cells[sheet.at["image_src"]]
@@ -200,11 +201,11 @@ def _pictures(rows: list[Row], sheet: _Sheet) -> tuple[str, ...]:
 
 
 def _further(row: Row, handle: str, first_id: str, pictures: tuple[str, ...], sheet: _Sheet) -> Merged | Refusal:
-    """A row that is no variant."""
+    """A row that is not a variant."""
     picture = row.cells[sheet.at["image_src"]]
     if picture and picture not in pictures:
         reason = f"more than {_MOST_PICTURES} pictures of one product"
-        return refused(row.line, handle, reason, f"Shopify takes {_MOST_PICTURES} at most; leave some out")
+        return refused(row.line, handle, reason, f"Keep at most {_MOST_PICTURES}, which is Shopify's limit")
     return Merged(row.line, "", first_id, "a further picture" if picture else "neither a variant nor a picture")
 
 
@@ -215,7 +216,7 @@ def _product(row: Row, first: Row, handle: str, variants: int, pictures: tuple[s
     def shared(column: str) -> str:
         return own(column) or first.cells[sheet.at[column]]
 
-    # A picture of its own that found no place among the product's stays the variant's.
+    # The row's own picture stays with the variant even if the product's list is full.
     named = (own("variant_image"), *pictures, own("image_src"))
     return Product(
         id=_identifier(handle, row, variants, sheet),
@@ -227,7 +228,7 @@ def _product(row: Row, first: Row, handle: str, variants: int, pictures: tuple[s
         price=own("variant_price"),
         link=own("link") or handle,
         availability=_availability(own("variant_inventory_qty"), shared("status")),
-        gtin=own("variant_barcode").lstrip("'"),  # Shopify's guard against spreadsheets
+        gtin=own("variant_barcode").lstrip("'"),  # Shopify protects it from spreadsheets with an apostrophe
         mpn=own("google_shopping_/_mpn"),
         attributes=_attributes(row, first, sheet),
         pictures=tuple(dict.fromkeys(filter(None, named))),
@@ -265,7 +266,7 @@ def _availability(quantity: str, status: str) -> str:
     try:
         return "in_stock" if float(quantity) > 0 else "out_of_stock"
     except ValueError:
-        return quantity or ("in_stock" if status else "")  # what is on sale and not counted can be had
+        return quantity or ("in_stock" if status else "")  # without a count, a product on sale is available
 
 
 SHOPIFY = Format("Shopify export", _EXPECTS, _recognise, _read, lambda path: path.parent)

@@ -1,9 +1,9 @@
-"""A feed's file as text: unpacked and decoded, and what was told about it in words.
+"""A feed's file as text: decompressed and decoded, with a description of what was detected.
 
-The compression is told by the file's signature. The encoding is, in this order: the one that the settings name; the
-one that a byte order mark names; UTF-16 where every second of the first bytes is zero (as RFC 4627, section 3, has it
-for JSON); UTF-8 where the whole file is UTF-8; UTF-8 still where at least as many letters outside ASCII are UTF-8 as
-bytes are not (such bytes are the mistakes of a few rows); Windows-1252 otherwise.
+The compression is detected by the file's signature. The encoding is the first of these that applies: the one named in
+the settings; the one that a byte order mark indicates; UTF-16 if every second of the first bytes is zero (as in RFC
+4627, section 3, for JSON); UTF-8 if the whole file is valid UTF-8; UTF-8 too if it has at least as many valid
+non-ASCII characters as invalid bytes, which are then mistakes in a few rows; Windows-1252 otherwise.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from candidates.errors import FeedError, SettingsError
 from candidates.settings import FeedSettings
 
 MAX_UNPACKED = 64 * 2**30
-"""Bytes that may come out of a packed feed, at most."""
+"""Maximum decompressed size of a feed, in bytes."""
 
 MAX_RATIO = 200
-"""Times its own size that a packed feed may unpack to, once more than `UNSUSPICIOUS` bytes have come out."""
+"""Maximum ratio of decompressed to compressed size, checked above `UNSUSPICIOUS` decompressed bytes."""
 
 UNSUSPICIOUS = 64 * 2**20
-"""Bytes that may come out of however small a packed feed."""
+"""Decompressed bytes that are allowed however small the compressed feed is."""
 
 _BLOCK = 2**20
 _HEAD = 2**16
 _MEMORY = 256 * 2**20
-"""Bytes that unpacking xz may take: `xz -9` needs 65 MiB."""
+"""Memory limit for decompressing xz, in bytes: `xz -9` needs 65 MiB."""
 
 _SIGNATURES = {
     b"\x1f\x8b": "gzip",
@@ -55,7 +55,7 @@ _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 
 _NOT_TEXT = {b"PAR1": "Parquet", b"\xd0\xcf\x11\xe0": "a spreadsheet or another office file", b"%PDF-": "PDF"}
 
-# The mark of UTF-32 begins with that of UTF-16.
+# UTF-32 comes first, because its mark begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF8: ("utf-8-sig", "UTF-8"),
     codecs.BOM_UTF32_LE: ("utf-32", "UTF-32"),
@@ -65,7 +65,7 @@ _MARKS = {
 }
 _ASCII = bytes(range(128))
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
-"""The bytes that Windows-1252 gives no letter."""
+"""The bytes that Windows-1252 does not define."""
 
 _ESCAPE = "intake.feeds.escape"
 _BROKEN = (
@@ -81,11 +81,11 @@ _BROKEN = (
     lzma.LZMAError,
     zipfile.BadZipFile,
 )
-"""What the unpackers raise on data that are not as they should be."""
+"""What the decompressors raise on invalid data."""
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that don't decode become lone surrogates, in every encoding (`surrogateescape` fails in UTF-16)."""
+    """Turns undecodable bytes into lone surrogates, in every encoding (`surrogateescape` fails for UTF-16)."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
@@ -96,38 +96,38 @@ codecs.register_error(_ESCAPE, _escaped)
 
 @dataclass(frozen=True)
 class Source:
-    """A feed's file, how it is packed and how its letters are written.
+    """A feed's file with its compression and encoding.
 
     Attributes:
         path: The file.
         compression: `gzip`, `bzip2`, `xz`, `zip`, `zstd`, or empty.
         encoding: Python's name of the codec.
-        said: What was told of compression and encoding, in words; empty for a plain file in UTF-8.
+        detected: The detected compression and encoding in words; empty for an uncompressed file in UTF-8.
     """
 
     path: Path
     compression: str
     encoding: str
-    said: str
+    detected: str
 
     @classmethod
     def inspect(cls, path: Path, settings: FeedSettings) -> Source:
-        """Tells how a file is packed and encoded; to ask again about the same file costs nothing.
+        """Detects a file's compression and encoding; the result is cached.
 
         Args:
             path: The feed's file.
-            settings: Whose `encoding` may name one outright.
+            settings: Settings whose `encoding` may name the encoding.
 
         Raises:
-            FeedError: The file can't be read, is no text, its packed data are broken or unpack without end, or
-                several files are packed into it.
-            SettingsError: There is no such encoding as the settings name.
+            FeedError: The file can't be read, is not text, is a damaged or suspiciously large archive, or an archive
+                with several files.
+            SettingsError: The settings name an unknown encoding.
         """
         named = _named_encoding(settings.encoding)
         try:
             about = path.stat()
             if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
-                raise FeedError(f"{path}: can't be read (it is no regular file)", "Save the feed as a file first")
+                raise FeedError(f"{path}: can't be read (it is not a regular file)", "Save the feed as a file first")
             with path.open("rb") as file:
                 head = file.read(_HEAD)
         except OSError as error:
@@ -139,17 +139,17 @@ class Source:
 
     @property
     def encoding_name(self) -> str:
-        """What people call the encoding."""
+        """The usual name of the encoding."""
         for codec, name in (("utf-8", "UTF-8"), ("utf-16", "UTF-16"), ("utf-32", "UTF-32"), ("cp1252", "Windows-1252")):
             if self.encoding.startswith(codec):
                 return name
         return self.encoding
 
     def binary(self) -> BinaryIO:
-        """The bytes as they were before they were packed, streamed.
+        """The decompressed bytes, as a stream.
 
         Raises:
-            FeedError: On opening or on reading: the packed data are broken or unpack without end.
+            FeedError: On opening or reading: the compressed data are damaged or decompress to too many bytes.
         """
         try:
             if not self.compression:
@@ -159,7 +159,7 @@ class Source:
             raise _unreadable(self.path, error) from error
 
     def text(self, newline: str | None = None) -> TextIO:
-        """The text without a byte order mark, streamed; bytes that don't decode come as lone surrogates.
+        """The text without a byte order mark, as a stream; undecodable bytes become lone surrogates.
 
         Args:
             newline: As in `open`.
@@ -168,17 +168,17 @@ class Source:
 
 
 def _unreadable(path: Path, error: OSError) -> FeedError:
-    return FeedError(f"{path}: can't be read ({error.strerror})", "Give the path of the feed's file")
+    return FeedError(f"{path}: can't be read ({error.strerror})", "Check the path of the feed")
 
 
 def _digest(head: bytes) -> bytes:
-    # Two files written within one tick of the clock may be alike in size and time.
+    # Two files written within one clock tick can have the same size and time.
     return blake2b(head, digest_size=16).digest()
 
 
 @lru_cache(maxsize=256)
 def _inspected(path: Path, size: int, modified: int, head: bytes, named: str) -> Source | FeedError:
-    """How a file is packed and encoded, or what is wrong with it: that, too, is found once."""
+    """A file's compression and encoding, or what is wrong with it; errors are cached too."""
     try:
         with path.open("rb") as file:
             compression = _compression(file.read(_HEAD))
@@ -186,17 +186,17 @@ def _inspected(path: Path, size: int, modified: int, head: bytes, named: str) ->
         with packed.binary() as unpacked:
             start = unpacked.read(_HEAD)
         _require_text(packed, start)
-        encoding, said = _as_named(named, start) if named else _detected(packed, start)
+        encoding, detected = _as_named(named, start) if named else _detected(packed, start)
     except FeedError as error:
         return FeedError(error.what, error.fix)
     except OSError as error:
         return _unreadable(path, error)
-    return Source(path, compression, encoding, ", ".join(filter(None, (compression, said))))
+    return Source(path, compression, encoding, ", ".join(filter(None, (compression, detected))))
 
 
 def _compression(head: bytes) -> str:
     found = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), "")
-    # A text may begin with the three letters, so the first block must follow.
+    # A text may begin with these three letters, so check that a first block follows.
     return "" if found == "bzip2" and head[4:10] not in _BZIP2_BLOCKS else found
 
 
@@ -208,11 +208,13 @@ def _require_text(packed: Source, start: bytes) -> None:
         raise FeedError(f"{packed.path}: is {kind}", "Save it as plain UTF-8 text")
     again = _compression(start) if packed.compression else ""
     if again:
-        raise FeedError(f"{packed.path}: is compressed twice ({again} within {packed.compression})", "Unpack it once")
+        raise FeedError(
+            f"{packed.path}: is compressed twice ({again} within {packed.compression})", "Decompress it once"
+        )
 
 
 def _named_encoding(name: str) -> str:
-    """The codec that the settings name, empty for `auto`; raises unless it turns any bytes into text."""
+    """The codec named in the settings, empty for `auto`; raises `SettingsError` unless it can decode any bytes."""
     if name.strip().lower() in ("", "auto"):
         return ""
     try:
@@ -220,29 +222,29 @@ def _named_encoding(name: str) -> str:
         codecs.getincrementaldecoder(name)
         codec = codecs.lookup(name).name
         if codec.startswith("iso2022"):
-            raise LookupError("its decoder fails, and does not say where, on bytes of other encodings")
+            raise LookupError("its decoder fails on bytes of other encodings without reporting where")
     except (LookupError, ValueError) as error:
         raise SettingsError(
-            f"feed.encoding: no encoding {name!r}", "There are utf-8, utf-16, cp1252, latin-1 and so on, or auto"
+            f"feed.encoding: no encoding {name!r}", "Use utf-8, utf-16, cp1252, latin-1 and so on, or auto"
         ) from error
     return codec
 
 
 def _as_named(named: str, start: bytes) -> tuple[str, str]:
-    """The codec that reads the named encoding whether or not a byte order mark stands before it."""
+    """The codec that reads the named encoding with or without a byte order mark."""
     marked = next((codec for mark, (codec, _) in _MARKS.items() if start.startswith(mark)), "")
     codec = named
     if named == "utf-8":
         codec = "utf-8-sig"
     elif marked and named.startswith(marked):
         codec = marked
-    elif named in ("utf-16", "utf-32"):  # these two codecs insist on a mark
+    elif named in ("utf-16", "utf-32"):  # these two codecs need a mark
         codec = _wide(start) if named == "utf-16" and _wide(start) else f"{named}-le"
-    return codec, f"{named} as the settings have it"
+    return codec, f"{named} as named in the settings"
 
 
 def _wide(start: bytes) -> str:
-    """UTF-16 that says so by no mark: the first letters of a feed are ASCII, so one byte of each is zero."""
+    """Detects UTF-16 without a mark: a feed begins with ASCII characters, so every second byte is zero."""
     first, second = start[:8:2], start[1:8:2]
     if len(second) < 2 or len(first) != len(second):
         return ""
@@ -252,7 +254,7 @@ def _wide(start: bytes) -> str:
 
 
 def _detected(packed: Source, start: bytes) -> tuple[str, str]:
-    """The codec of a file's text, and how it was told."""
+    """The codec of a file's text, and how it was detected."""
     for mark, (codec, name) in _MARKS.items():
         if start.startswith(mark):
             return codec, f"{name} with a byte order mark"
@@ -261,13 +263,13 @@ def _detected(packed: Source, start: bytes) -> tuple[str, str]:
         return wide, "UTF-16 without a byte order mark"
     if _is_utf8(packed):
         return "utf-8", ""
-    letters, stray, windows = _counted(packed)
+    letters, stray, windows = _counts(packed)
     if stray <= letters:
-        return "utf-8", f"UTF-8 with {_counted_words(stray, 'byte')} that {'is' if stray == 1 else 'are'} not"
-    return "cp1252", f"Windows-1252: {_counted_words(windows, 'letter')} outside ASCII"
+        return "utf-8", f"UTF-8 with {_plural(stray, 'invalid byte')}"
+    return "cp1252", f"Windows-1252: {_plural(windows, 'letter')} outside ASCII"
 
 
-def _counted_words(number: int, noun: str) -> str:
+def _plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -277,7 +279,7 @@ def _blocks(packed: Source) -> Iterator[bytes]:
 
 
 def _is_utf8(packed: Source) -> bool:
-    """Whether a whole file is UTF-8: one look at each of its bytes, a block at a time."""
+    """Whether a whole file is valid UTF-8; reads each byte once, block by block."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     pending = False
     try:
@@ -291,8 +293,8 @@ def _is_utf8(packed: Source) -> bool:
     return True
 
 
-def _counted(packed: Source) -> tuple[int, int, int]:
-    """Letters outside ASCII that are UTF-8, bytes that are not, and letters outside ASCII were it Windows-1252."""
+def _counts(packed: Source) -> tuple[int, int, int]:
+    """Non-ASCII characters if read as UTF-8, bytes that are not UTF-8, and non-ASCII characters as Windows-1252."""
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     letters = letter_bytes = high = windows = 0
     for block in chain(_blocks(packed), (b"",)):
@@ -312,7 +314,7 @@ class _Readable(Protocol):
 
 
 class _Decompressor(Protocol):
-    """What `bz2` and `lzma` have in common."""
+    """The interface that `bz2` and `lzma` share."""
 
     @property
     def eof(self) -> bool: ...
@@ -327,7 +329,7 @@ class _Decompressor(Protocol):
 
 
 class _Unpacked(io.RawIOBase):
-    """What comes out of a packed file, counted; too much of it, or broken data, ends in a `FeedError`."""
+    """A compressed file's contents; raises `FeedError` if they are damaged or too large."""
 
     def __init__(self, path: Path, compression: str) -> None:
         super().__init__()
@@ -361,9 +363,9 @@ class _Unpacked(io.RawIOBase):
         self._count += len(data)
         if self._count > self._limit:
             raise FeedError(
-                f"{self._path}: unpacks to more than {self._limit:,} bytes, too much for a {self._compression} file of "
-                f"{os.fstat(self._file.fileno()).st_size:,}",
-                "Look at what is in it; a feed that is truly so large can be given unpacked",
+                f"{self._path}: unpacks to more than {self._limit:,} bytes, suspiciously many for a "
+                f"{self._compression} file of {os.fstat(self._file.fileno()).st_size:,}",
+                "Check what it contains; if the feed really is this large, decompress it first",
             )
         buffer[: len(data)] = data
         return len(data)
@@ -380,12 +382,13 @@ class _Unpacked(io.RawIOBase):
             return FeedError(f"{self._path}: {error}", error.fix)
         detail = str(error).strip().rstrip(".") or type(error).__name__
         return FeedError(
-            f"{self._path}: its {self._compression} data are broken or cut off ({detail})", "Export or fetch it again"
+            f"{self._path}: its {self._compression} data are damaged or truncated ({detail})",
+            "Export or download it again",
         )
 
 
 class _Packed(io.FileIO):
-    """A packed file; a zip's directory, which is read as a whole, must not be huge."""
+    """A compressed file; limits single reads, because a zip's directory is read as a whole and could be huge."""
 
     _LARGEST = 2 * _BLOCK
 
@@ -393,12 +396,12 @@ class _Packed(io.FileIO):
         wanted = self._LARGEST + 1 if size is None or size < 0 else size
         data = super().read(min(wanted, self._LARGEST + 1)) or b""
         if len(data) > self._LARGEST:
-            raise _Unusable("is a zip with far too many files", "Pack one feed into a zip")
+            raise _Unusable("is a zip file with far too many files", "Put exactly one feed into a zip file")
         return data
 
 
 class _Unusable(ValueError):
-    """A packed file that is sound, yet holds no feed."""
+    """A valid compressed file that does not contain a feed."""
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
@@ -406,40 +409,40 @@ class _Unusable(ValueError):
 
 
 class _Streams:
-    """Streams of bzip2 or xz, one behind the other, unpacked no faster than they are read."""
+    """Concatenated streams of bzip2 or xz, decompressed only as far as they are read."""
 
-    _PIECE = 2**14  # what is left of it is copied at the end of each stream, and a stream may be 14 bytes long
+    _PIECE = 2**14  # small, because the rest of a piece is copied at the end of each stream, which may be 14 bytes long
 
     def __init__(self, decompressor: Callable[[], _Decompressor], file: io.RawIOBase) -> None:
         self._new = decompressor
-        self._one = decompressor()
+        self._current = decompressor()
         self._file = file
 
     def read(self, size: int, /) -> bytes:
         while True:
             packed = b""
-            if self._one.eof:
+            if self._current.eof:
                 packed = self._next()
                 if not packed:
                     return b""
-                self._one = self._new()
-            elif self._one.needs_input:
+                self._current = self._new()
+            elif self._current.needs_input:
                 packed = self._file.read(self._PIECE) or b""
                 if not packed:
                     raise EOFError("it ends in the middle")
-            data = self._one.decompress(packed, size)
+            data = self._current.decompress(packed, size)
             if data:
                 return data
 
     def _next(self) -> bytes:
-        """The beginning of the stream behind the one that has ended; xz allows zeros in between."""
-        packed = self._one.unused_data.lstrip(b"\0")
+        """The beginning of the next stream; xz allows zeros between streams."""
+        packed = self._current.unused_data.lstrip(b"\0")
         while not packed and (block := self._file.read(self._PIECE)):
             packed = block.lstrip(b"\0")
         return packed
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing; no resource is held open."""
 
 
 def _gzip(file: io.RawIOBase) -> _Readable:
@@ -451,7 +454,7 @@ def _xz() -> _Decompressor:
 
 
 class _Zstd:
-    """A zstd stream through pyarrow, whose own `read` keeps its buffer for good where the data are broken."""
+    """A zstd stream read by pyarrow's `read_buffer`, because its `read` leaks its buffer on damaged data."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         import pyarrow
@@ -469,22 +472,25 @@ class _Zstd:
 
 
 def _zip(file: io.RawIOBase) -> _Readable:
-    """The one file in a zip; what macOS puts beside it does not count."""
+    """The only file in a zip file; files added by macOS are ignored."""
     archive = zipfile.ZipFile(file)
     names = archive.namelist()
     if "[Content_Types].xml" in names or "mimetype" in names:
         raise _Unusable("is a spreadsheet or another office file", "Save it as CSV or as tab-separated text")
-    members = [one for one in archive.infolist() if not one.is_dir() and not _hidden(one.filename)]
+    members = [member for member in archive.infolist() if not member.is_dir() and not _hidden(member.filename)]
     if len(members) != 1:
-        shown = ", ".join("".join(filter(str.isprintable, one.filename[:100])) for one in members[:5])
+        shown = ", ".join("".join(filter(str.isprintable, member.filename[:100])) for member in members[:5])
         more = f" and {len(members) - 5:,} more" if len(members) > 5 else ""
-        what = f"holds {len(members):,} files ({shown}{more})" if members else "holds no file"
-        raise _Unusable(f"is a zip that {what}", "Pack one feed into a zip, or give the feeds one by one")
-    # Python unpacks the other methods a whole block at once, however much comes out of it.
+        what = f"{len(members):,} files ({shown}{more})" if members else "no file"
+        raise _Unusable(f"is a zip file with {what}", "Put exactly one feed into a zip file")
+    # With other methods Python decompresses a whole block at once, however large the result.
     if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _Unusable(f"is a zip of an unusual kind (method {members[0].compress_type})", "Pack it with Deflate")
+        raise _Unusable(
+            f"is a zip file with the unsupported compression method {members[0].compress_type}",
+            "Compress it with Deflate, the usual method",
+        )
     if members[0].flag_bits & 1:
-        raise _Unusable("is a zip with a password", "Unpack it first")
+        raise _Unusable("is a zip file with a password", "Unpack it first")
     return archive.open(members[0])
 
 

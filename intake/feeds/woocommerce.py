@@ -1,4 +1,4 @@
-"""Product exports of WooCommerce: one CSV, variable products and their variations in a row each."""
+"""Product exports of WooCommerce: a CSV file with a row for each variable product and each variation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES: Mapping[str, str] = {
     "group": "parent",
     **{name: name for name in (*ATTRIBUTES, "type", "short_description", "sale_price", "stock")},
 }
-"""WooCommerce's column for each of our names; colour and the like stand in numbered columns of their own."""
+"""WooCommerce's column for each of our names; colour and the like are in numbered columns."""
 
 _SIGNS = ("parent", "attribute_1_name", "regular_price", "in_stock?", "visibility_in_catalog", "is_featured?")
 _EXPECTS = f"separated by commas or semicolons, with the columns type, name, sku or id, and one of {', '.join(_SIGNS)}"
@@ -43,13 +43,13 @@ _GUARDED = ("'=", "'+", "'-", "'@")
 
 @dataclass(frozen=True)
 class _Sheet:
-    """The export's table, and where its columns stand.
+    """The export's table with the positions of its columns.
 
     Attributes:
         table: The file.
-        at: Every column's place, by WooCommerce's names.
-        seller: The place of the seller's column.
-        attributes: The places of each numbered attribute's name and values.
+        at: Position of every column, by WooCommerce's names.
+        seller: Position of the seller's column.
+        attributes: Positions of each numbered attribute's name and values.
     """
 
     table: Table
@@ -61,7 +61,7 @@ class _Sheet:
     def open(cls, path: Path, settings: FeedSettings) -> _Sheet:
         known = {*NAMES.values(), *_SIGNS}
         tables = (Table.open(path, delimiter, NAMES, settings) for delimiter in ",;")
-        table = max(tables, key=lambda one: sum(name in known for name in one.positions))
+        table = max(tables, key=lambda table: sum(name in known for name in table.positions))
         numbers = {found[1] for found in map(_NUMBERED.fullmatch, table.positions) if found}
         attributes = {
             number: (table.position(f"attribute_{number}_name"), table.position(f"attribute_{number}_value(s)"))
@@ -72,21 +72,21 @@ class _Sheet:
 
     @property
     def key(self) -> int:
-        """The place of the id, for the refusal of a row that can't be read."""
+        """The position of the id, for the refusal of a row that can't be read."""
         return self.at["sku"] if self.at["sku"] >= 0 else self.at["id"]
 
     @property
     def usable(self) -> bool:
         return self.key >= 0 and self.at["type"] >= 0 and self.at["name"] >= 0
 
-    def said(self, row: Row, column: str) -> str:
-        """What a row says in a column."""
+    def cell(self, row: Row, column: str) -> str:
+        """A row's cell in a column."""
         return _unguarded(row.cells[self.at[column]])
 
 
 @dataclass(frozen=True)
 class _Parent:
-    """A variable product with variations, which have the texts that they lack from it, and its attributes' names."""
+    """A variable product and its attributes' names; its variations take the texts that they lack from it."""
 
     product: Product
     names: Mapping[str, str]
@@ -94,12 +94,13 @@ class _Parent:
 
 def _recognise(path: Path, settings: FeedSettings) -> str:
     sheet = _Sheet.open(path, settings)
-    named = {*sheet.table.given, *map(plain_name, settings.columns)}
+    named = {*sheet.table.columns, *map(plain_name, settings.columns)}
     signs = [name for name in _SIGNS if name in named]
     if not sheet.usable or not signs:
         return ""
     shown = [name for name in ("id", "type", "sku", "name") if sheet.at[name] >= 0]
-    return "columns " + ", ".join([*shown, *signs]) + (", parted by semicolons" if sheet.table.delimiter == ";" else "")
+    separated = ", separated by semicolons" if sheet.table.delimiter == ";" else ""
+    return "columns " + ", ".join([*shown, *signs]) + separated
 
 
 def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
@@ -108,8 +109,8 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
     sheet.table.require(settings, {**NAMES, **numbered})
     if not sheet.usable:
         raise FeedError(
-            f"{path}: as a WooCommerce export it must be {_EXPECTS}; it has {shown_columns(sheet.table.given)}",
-            "Name its columns with --map title=…; an export in English has them as they are",
+            f"{path}: a WooCommerce export must be {_EXPECTS}; this one has {shown_columns(sheet.table.columns)}",
+            "Export it in an admin in English, or map its column names with --map title=…",
         )
     parents = _parents(sheet)
     for row in sheet.table.rows(sheet.key):
@@ -118,14 +119,14 @@ def _read(path: Path, settings: FeedSettings) -> Iterator[FeedRow]:
         elif _is_variation(row, sheet):
             yield _variation(row, sheet, parents)
         else:
-            known = (parents[name].product for name in _called(row, sheet) if name in parents)
+            known = (parents[name].product for name in _references(row, sheet) if name in parents)
             yield next((parent for parent in known if parent.line == row.line), None) or _product(row, sheet, {})
 
 
 def _parents(sheet: _Sheet) -> dict[str, _Parent]:
-    """The variable products by the names that variations call them by; those without variations are left out.
+    """The variable products by the references that variations use; products without variations are left out.
 
-    A parent may stand behind its variations, so the file is read once for these alone.
+    A parent may follow its variations, so the file is read once just for the parents.
     """
     found: dict[str, _Parent] = {}
     wanted: set[str] = set()
@@ -133,41 +134,41 @@ def _parents(sheet: _Sheet) -> dict[str, _Parent]:
         if isinstance(row, Refusal):
             continue
         if _is_variation(row, sheet):
-            wanted.add(sheet.said(row, "parent"))
+            wanted.add(sheet.cell(row, "parent"))
         elif _is_variable(row, sheet):
             names = {number: row.cells[name] for number, (name, _) in sheet.attributes.items()}
             product = _product(row, sheet, {})
             parent = _Parent(replace(product, group=product.id), names)
-            for called in _called(row, sheet):
-                found.setdefault(called, parent)
-    return {called: parent for called, parent in found.items() if called in wanted}
+            for reference in _references(row, sheet):
+                found.setdefault(reference, parent)
+    return {reference: parent for reference, parent in found.items() if reference in wanted}
 
 
 def _kinds(row: Row, sheet: _Sheet) -> list[str]:
     # `simple, virtual`; plug-ins add `variable-subscription`, `subscription_variation` and the like.
-    return [kind.strip().lower() for kind in sheet.said(row, "type").split(",")]
+    return [kind.strip().lower() for kind in sheet.cell(row, "type").split(",")]
 
 
 def _is_variation(row: Row, sheet: _Sheet) -> bool:
     kinds = _kinds(row, sheet)
-    return any(kind.endswith("variation") for kind in kinds) or (kinds == [""] and bool(sheet.said(row, "parent")))
+    return any(kind.endswith("variation") for kind in kinds) or (kinds == [""] and bool(sheet.cell(row, "parent")))
 
 
 def _is_variable(row: Row, sheet: _Sheet) -> bool:
     return any(kind.startswith("variable") for kind in _kinds(row, sheet))
 
 
-def _called(row: Row, sheet: _Sheet) -> list[str]:
-    """What the `Parent` of a variation may call this row; the first is the product's id."""
-    number = sheet.said(row, "id")
-    return list(filter(None, (sheet.said(row, "sku"), number and f"id:{number}")))
+def _references(row: Row, sheet: _Sheet) -> list[str]:
+    """How a variation's `Parent` may refer to this row; the first is the product's id."""
+    number = sheet.cell(row, "id")
+    return list(filter(None, (sheet.cell(row, "sku"), number and f"id:{number}")))
 
 
 def _variation(row: Row, sheet: _Sheet, parents: Mapping[str, _Parent]) -> Product:
-    called = sheet.said(row, "parent")
-    parent = parents.get(called)
+    reference = sheet.cell(row, "parent")
+    parent = parents.get(reference)
     if parent is None:
-        return replace(_product(row, sheet, {}), group=called)
+        return replace(_product(row, sheet, {}), group=reference)
     own, shared = _product(row, sheet, parent.names), parent.product
     return replace(
         own,
@@ -182,33 +183,33 @@ def _variation(row: Row, sheet: _Sheet, parents: Mapping[str, _Parent]) -> Produ
 
 
 def _product(row: Row, sheet: _Sheet, names: Mapping[str, str]) -> Product:
-    def said(column: str) -> str:
-        return sheet.said(row, column)
+    def cell(column: str) -> str:
+        return sheet.cell(row, column)
 
     attributes = _attributes(row, sheet, names)
-    described = (plain_text(said(part)) for part in ("description", "short_description"))
+    descriptions = (plain_text(cell(part)) for part in ("description", "short_description"))
     return Product(
-        id=next(iter(_called(row, sheet)), ""),
-        title=said("name"),
-        description=" ".join(filter(None, described)),
+        id=next(iter(_references(row, sheet)), ""),
+        title=cell("name"),
+        description=" ".join(filter(None, descriptions)),
         seller=row.cells[sheet.seller],
-        brand=_unescaped(said("brands")) or attributes.get("brand", ""),
-        product_type=_deepest(said("categories")),
-        price=said("regular_price") or said("sale_price"),
-        link=said("external_url"),
-        availability=_availability(said("in_stock?"), said("stock")),
-        gtin=said("gtin,_upc,_ean,_or_isbn"),
-        mpn=said("mpn"),
+        brand=_unescaped(cell("brands")) or attributes.get("brand", ""),
+        product_type=_deepest(cell("categories")),
+        price=cell("regular_price") or cell("sale_price"),
+        link=cell("external_url"),
+        availability=_availability(cell("in_stock?"), cell("stock")),
+        gtin=cell("gtin,_upc,_ean,_or_isbn"),
+        mpn=cell("mpn"),
         attributes=attributes,
-        pictures=tuple(dict.fromkeys(_listed(said("images")))),
+        pictures=tuple(dict.fromkeys(_listed(cell("images")))),
         line=row.line,
     )
 
 
 def _attributes(row: Row, sheet: _Sheet, names: Mapping[str, str]) -> dict[str, str]:
-    """A row's attributes; a name that it leaves out stands among `names`.
+    """A row's attributes; `names` has the names that the row leaves out.
 
-    The several values of a variable product are its variations', each has one of them.
+    A variable product lists the values of all its variations; each variation has one of them.
     """
     variable = _is_variable(row, sheet)
     found: dict[str, str] = {}
@@ -218,14 +219,14 @@ def _attributes(row: Row, sheet: _Sheet, names: Mapping[str, str]) -> dict[str, 
         if value and not (variable and len(_listed(value)) > 1):
             found.setdefault(name, _unescaped(value))
     for name in ATTRIBUTES:
-        value = sheet.said(row, name)
+        value = sheet.cell(row, name)
         if value:
             found.setdefault(name, value)
     return found
 
 
 def _unguarded(cell: str) -> str:
-    """A cell without the apostrophe that WooCommerce puts before what a spreadsheet would calculate."""
+    """A cell without the apostrophe that WooCommerce puts before text that looks like a formula."""
     return cell[1:] if cell.startswith(_GUARDED) else cell
 
 
@@ -234,12 +235,12 @@ def _unescaped(text: str) -> str:
 
 
 def _listed(text: str) -> list[str]:
-    """The values of a list; a comma within one stands behind a backslash."""
+    """The values of a list; a comma within a value is escaped with a backslash."""
     return [_unescaped(part).strip() for part in _COMMA.split(text) if part.strip()]
 
 
 def _deepest(categories: str) -> str:
-    """The deepest of several category paths (the first of these), levels parted by ` > `."""
+    """The deepest of several category paths (the first of the deepest), levels joined by ` > `."""
     paths = [[level.strip() for level in path.split(">") if level.strip()] for path in _listed(categories)]
     deepest: list[str] = max(paths, key=len, default=[])
     return " > ".join(deepest)

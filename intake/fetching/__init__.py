@@ -1,1 +1,1 @@
-"""Pictures by URL: fetched with limits, from public addresses only, politely, each once, kept by content."""
+"""Fetches pictures by URL: politely, within limits, only from public addresses, each once, and stored by content."""

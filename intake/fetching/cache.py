@@ -1,8 +1,8 @@
-"""Pictures kept by content, and what each URL gave when it was last asked.
+"""A cache of pictures stored by content, with the latest result of each URL.
 
-`objects/ab/abcd…` holds a picture under the digest of its bytes, so pictures under many URLs lie there once.
-`index.sqlite` says which URL gave which. SQLite, because a million URLs are looked up without being read
-into memory first; in its write-ahead mode each entry is committed alone, cheaply, and survives a kill.
+`objects/ab/abcd…` holds a picture under the digest of its bytes, so a picture with many URLs is stored once.
+`index.sqlite` maps URLs to pictures. SQLite can look up URLs among a million without reading them all into memory
+first, and in write-ahead mode each entry is committed separately and cheaply, and survives a kill.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from candidates.artifacts import atomic
 from candidates.errors import VariantsError
 
 _LAYOUT = 1
-_FIX = "Make room, or name another folder for the cache"
+_FIX = "Free some disk space, or use another folder for the cache"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a URL gave when it was last asked: a picture or a lasting failure.
+    """The latest result of a URL: a picture or a permanent failure.
 
     Attributes:
-        url: The URL in its normal form.
-        asked: When, in seconds since 1970.
-        digest: Of the picture's bytes; empty for a failure.
-        size: Of the picture in bytes.
-        source: The URL behind all redirects.
+        url: The URL in normal form.
+        asked: When it was requested, in seconds since 1970.
+        digest: Digest of the picture's bytes; empty for a failure.
+        size: Size of the picture in bytes.
+        source: The URL after all redirects.
         etag: The picture's `ETag`, or empty.
-        modified: Its `Last-Modified`, or empty.
+        modified: The picture's `Last-Modified`, or empty.
         what: What was wrong; empty for a picture.
         fix: What to do about it.
-        terms: The limits under which it failed; under others it may not.
+        terms: The limits that applied when it failed; with other limits it may succeed.
     """
 
     url: str
@@ -58,12 +58,12 @@ _NOTE = f"INSERT OR REPLACE INTO pictures VALUES ({', '.join('?' * len(_COLUMNS)
 
 
 class Cache:
-    """A folder of pictures and its index. Several processes may share it, on a local disk.
+    """A folder of pictures and its index; several processes can share it on a local disk.
 
-    The index is for the thread that opened it; pictures may be kept from any.
+    Only the thread that opened the cache may use the index; any thread may store pictures.
 
     Args:
-        folder: Where it lies; made where it is missing.
+        folder: The cache's folder; created if missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,11 +79,11 @@ class Cache:
                 self._index.execute(_CREATE)
                 self._index.execute(f"PRAGMA user_version = {_LAYOUT}")
             elif layout != _LAYOUT:
-                raise VariantsError(f"{folder}: this cache was made by another version", "Name another folder for it")
+                raise VariantsError(f"{folder}: another version wrote this cache", "Use another folder for the cache")
             self._rename_earlier_column()
 
     def _rename_earlier_column(self) -> None:
-        """Caches made before the column was called `fix` have it as `mend`."""
+        """Renames the column `fix` of older caches, which have it under its former name."""
         if "mend" in {row[1] for row in self._index.execute("PRAGMA table_info(pictures)")}:
             with suppress(sqlite3.OperationalError):  # another process renamed it in between
                 self._index.execute("ALTER TABLE pictures RENAME COLUMN mend TO fix")
@@ -100,11 +100,11 @@ class Cache:
             raise VariantsError(f"{self.folder}: {error.strerror or error}", _FIX) from error
         except sqlite3.DatabaseError as error:
             raise VariantsError(
-                f"{self.folder / 'index.sqlite'}: {error}", "Delete it; the pictures will be fetched again"
+                f"{self.folder / 'index.sqlite'}: {error}", "Delete this file; the pictures will be fetched again"
             ) from error
 
     def find(self, url: str) -> Entry | None:
-        """What is known of a URL; a picture whose file is gone or has another size is not known."""
+        """The entry of a URL, or None if there is none, or if its picture's file is missing or has another size."""
         with self._usable():
             row = self._index.execute(_FIND, (url,)).fetchone()
         if row is None:
@@ -113,16 +113,16 @@ class Cache:
         return entry if entry.what or self._holds(entry.digest, entry.size) else None
 
     def note(self, entry: Entry) -> None:
-        """Keeps what a URL gave; kept for good when this returns."""
+        """Stores the result of a URL; it is committed when this returns."""
         with self._usable():
             self._index.execute(_NOTE, astuple(entry))
 
     def path_of(self, digest: str) -> Path:
-        """Where the picture with this digest lies, or would lie."""
+        """The path of the picture with this digest, whether it exists or not."""
         return self.objects / digest[:2] / digest
 
     def keep(self, digest: str, size: int, content: IO[bytes]) -> None:
-        """Keeps a picture's bytes under their digest, unless they are there; raises OSError where it can't."""
+        """Stores a picture's bytes under their digest, unless they are already there; raises OSError on failure."""
         if self._holds(digest, size):
             return
         with atomic(self.path_of(digest)) as temporary, temporary.open("wb") as out:

@@ -1,9 +1,9 @@
-"""One attempt at one picture over HTTP: redirects, limits, and what arrives checked while it arrives.
+"""One attempt to fetch one picture over HTTP: follows redirects, enforces limits, checks the data as they arrive.
 
-urllib3 speaks HTTP and TLS and keeps connections. Left out on purpose: its retries and redirects (each hop is
-checked here), its resolver (a connection goes to the very IP address that was admitted; TLS is checked against
-the name), proxies of the environment (they would resolve names themselves), cookies and passwords. Redirects
-from https to http are followed: a feed may name http itself, and nothing secret is sent.
+urllib3 handles HTTP, TLS and connection reuse. Some of its features are deliberately not used: retries and redirects
+(each hop is checked here), its resolver (connections go to exactly the IP address that was admitted, while TLS is
+checked against the name), proxies from the environment (they would resolve names themselves), cookies and passwords.
+Redirects from https to http are followed, because a feed may name http URLs anyway and nothing secret is sent.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ _DRAINED = 64 * 1024
 _OVERHEAD = 2**20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
-_NOT_A_PICTURE = "Put the link of the picture itself into the feed"
+_NOT_A_PICTURE = "Use the URL of the picture itself in the feed"
+_FIX_COMPRESSION = "Configure the server to send pictures uncompressed"
 
 
 @dataclass(frozen=True)
 class Validators:
-    """By what a server tells whether a picture is still the one we have (RFC 9110, section 13).
+    """What lets a server tell whether our copy of a picture is still current (RFC 9110, section 13).
 
     Attributes:
-        url: Where the picture came from, after redirects; validators mean nothing elsewhere.
-        etag: As the server sent it, or empty.
-        modified: Its `Last-Modified`, or empty.
+        url: The URL of the picture after redirects; the validators apply only to it.
+        etag: The `ETag` that the server sent, or empty.
+        modified: The `Last-Modified` that the server sent, or empty.
     """
 
     url: str
@@ -63,11 +64,11 @@ class Validators:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server gave.
+    """A server's reply.
 
     Attributes:
-        unchanged: The picture is the one we have; nothing was sent.
-        validators: By which to ask next time.
+        unchanged: Whether our copy is still current; then the server sent no picture.
+        validators: The validators for the next request.
     """
 
     unchanged: bool
@@ -75,12 +76,12 @@ class Reply:
 
 
 class Client:
-    """Asks for pictures; safe to use from many threads.
+    """Requests pictures; thread-safe.
 
     Args:
-        limits: What is asked and taken.
-        gatekeeper: Decides whom to ask.
-        tls: Whose certificates are trusted; the system's authorities where not given.
+        limits: Limits on requests and replies.
+        gatekeeper: Decides which hosts may be contacted.
+        tls: Trusted certificates; by default the system's authorities.
     """
 
     def __init__(self, limits: FetchSettings, gatekeeper: Gatekeeper, tls: ssl.SSLContext | None = None) -> None:
@@ -95,28 +96,28 @@ class Client:
         self._pools.pool_classes_by_scheme = bounded_pools(2 * limits.max_bytes + _OVERHEAD)
 
     def close(self) -> None:
-        """Closes the connections that are kept."""
+        """Closes all open connections."""
         self._pools.clear()
 
     def fetch(self, address: Address, known: Validators | None, sink: IO[bytes]) -> Reply:
         """Makes one attempt.
 
         Args:
-            address: The picture.
-            known: How to ask whether it has changed; None asks for it outright.
-            sink: Takes the picture's bytes; after a failure what it holds is worthless.
+            address: The picture's address.
+            known: Validators for a conditional request; None for an unconditional one.
+            sink: Receives the picture's bytes; its contents are meaningless after a failure.
 
         Raises:
-            Failure: There is no picture to be had there, now or at all.
+            Failure: The picture could not be fetched, now or ever.
         """
         deadline = time.monotonic() + self._limits.timeout
         seen = {address.url}
         found = self._hop(address, known, deadline, sink)
         while isinstance(found, str):
-            with _behind_a_redirect():
+            with _after_redirect():
                 address = follow(address, found)
                 if address.url in seen:
-                    raise Failure(Kind.LASTING, "it redirects in a circle", CHECK_LINK)
+                    raise Failure(Kind.LASTING, "it redirects in a loop", CHECK_LINK)
                 if len(seen) > self._limits.redirects:
                     what = f"it redirects more than {self._limits.redirects} times"
                     raise Failure(Kind.LASTING, what, CHECK_LINK)
@@ -125,20 +126,20 @@ class Client:
         return found
 
     def _hop(self, address: Address, known: Validators | None, deadline: float, sink: IO[bytes]) -> Reply | str:
-        """Asks once: the reply, or where else to ask."""
+        """Makes one request; returns the reply, or the location of a redirect."""
         with self._asked(address, known, deadline) as response:
             return _location(response) or self._take(response, address, known, sink)
 
     @contextmanager
     def _asked(self, address: Address, known: Validators | None, deadline: float) -> Iterator[urllib3.BaseHTTPResponse]:
-        """A response whose body is still to come; its connection is kept when the body was read or is small."""
+        """A response whose body is not read yet; its connection is reused if the body was read or is small."""
         headers = {
             "Host": address.authority,
             "User-Agent": self._limits.user_agent,
             "Accept": "image/*,*/*;q=0.1",
             "Accept-Encoding": "identity",
         } | (known.headers_for(address) if known else {})
-        with self._speaking(address):
+        with self._translated(address):
             response = self._open(address, headers, deadline)
         try:
             yield response
@@ -168,19 +169,19 @@ class Client:
             except (broken.NewConnectionError, broken.ConnectTimeoutError):
                 if ip == ips[-1]:
                     raise
-        raise AssertionError("a host that is admitted has an address")
+        raise AssertionError("an admitted host has an address")
 
     def _pool(self, address: Address, ip: str) -> urllib3.HTTPConnectionPool:
         secured: dict[str, Any] = {}
         if address.scheme == "https":
-            with self._lock:  # The system's authorities are read when first needed: that takes a while.
+            with self._lock:  # The system's authorities are only loaded when needed, because that takes a while.
                 self._tls = self._tls or ssl.create_default_context()
             secured = {"ssl_context": self._tls, "server_hostname": address.host}
         return self._pools.connection_from_host(ip, address.port, address.scheme, secured)
 
     @contextmanager
-    def _speaking(self, address: Address) -> Iterator[None]:
-        """Turns what may go wrong on the wire into failures."""
+    def _translated(self, address: Address) -> Iterator[None]:
+        """Turns network and protocol errors into failures."""
         try:
             yield
         except Failure:
@@ -229,32 +230,32 @@ class Client:
         return Failure(
             Kind.LASTING,
             f"the picture has more than {self._limits.max_bytes:,} bytes",
-            "Publish it smaller, or raise fetch.max_bytes",
+            "Publish a smaller file, or raise fetch.max_bytes",
         )
 
     def _unpacked(self, response: urllib3.BaseHTTPResponse, address: Address) -> Iterator[bytes]:
-        """The body, with gzip or deflate undone, never much more of it at once than may be kept."""
+        """The body, decompressed if it is gzip or deflate, in pieces not much larger than the limit."""
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding in ("", "identity", "none"):
             yield from self._arriving(response, address)
             return
         if encoding not in ("gzip", "x-gzip", "deflate"):
-            what = f"it is packed as {encoding[:40]}, which was not asked for"
-            raise Failure(Kind.LASTING, what, "Let the server send pictures unpacked")
+            what = f"its server compresses it with {encoding[:40]}, which was not requested"
+            raise Failure(Kind.LASTING, what, _FIX_COMPRESSION)
         unpacker = zlib.decompressobj(wbits=47)
         for packed in self._arriving(response, address):
-            try:  # One byte too many is enough: whoever takes this counts, and takes no more.
+            try:  # One byte over the limit is enough, because the caller counts and then stops.
                 yield unpacker.decompress(packed, self._limits.max_bytes + 1)
             except zlib.error as error:
-                what = f"it is not packed as {encoding}, as its server says"
-                raise Failure(Kind.LASTING, what, "Let the server send pictures unpacked") from error
+                what = f"it is not valid {encoding}, although its server declares it"
+                raise Failure(Kind.LASTING, what, _FIX_COMPRESSION) from error
         if not unpacker.eof:
-            raise Failure(Kind.PASSING, "the picture was cut short", AGAIN)
+            raise Failure(Kind.PASSING, "the picture is truncated", AGAIN)
 
     def _arriving(self, response: urllib3.BaseHTTPResponse, address: Address) -> Iterator[bytes]:
         chunks = response.stream(_CHUNK, decode_content=False)
         while True:
-            with self._speaking(address):
+            with self._translated(address):
                 chunk = next(chunks, None)
             if chunk is None:
                 return
@@ -266,13 +267,13 @@ def _location(response: urllib3.BaseHTTPResponse) -> str | None:
         return None
     location = response.headers.get("Location")
     if not location:
-        raise Failure(Kind.LASTING, f"it redirects ({response.status}) to nowhere", CHECK_LINK)
+        raise Failure(Kind.LASTING, f"it redirects ({response.status}) without a location", CHECK_LINK)
     return location
 
 
 @contextmanager
-def _behind_a_redirect() -> Iterator[None]:
-    """Says of what goes wrong that it does so behind a redirect; a refused address is then worth remembering."""
+def _after_redirect() -> Iterator[None]:
+    """Marks failures as following a redirect; a refused address is then a permanent failure."""
     try:
         yield
     except Failure as failure:

@@ -1,4 +1,4 @@
-"""Why a picture was not had, and what follows from it: ask again, remember, or spare the host."""
+"""Why a picture could not be fetched, and what to do next: retry, remember the failure, or pause the host."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from enum import Enum
 
 from candidates.errors import PictureError
 
-_LETTERS_SHOWN = 200
+_LONGEST_SHOWN = 200
 
 
 class Kind(Enum):
     """What a failure means for the next attempt."""
 
-    NEVER_ASKED = "refused before any request, by the URL or by the address behind its name"
-    LASTING = "asking again would bring the same; remembered for a day"
-    PASSING = "worth another attempt"
-    SILENT = "the host did not answer: worth another attempt, but a host silent for long is given up"
-    BUSY = "the host answers that it has too much to do: the whole host is left alone for a while"
+    NEVER_ASKED = "refused before any request, because of the URL or the host's IP address"
+    LASTING = "permanent: another attempt would fail the same way; remembered for a day"
+    PASSING = "temporary: worth another attempt"
+    SILENT = "the host did not respond: worth another attempt, but a host that stays silent is given up"
+    BUSY = "the host is overloaded: no requests to it for a while"
 
 
 PASSES = frozenset({Kind.PASSING, Kind.SILENT, Kind.BUSY})
@@ -25,12 +25,12 @@ AGAINST_HOST = frozenset({Kind.SILENT, Kind.BUSY})
 
 
 class Failure(Exception):
-    """One attempt that brought no picture.
+    """An attempt failed.
 
     Args:
-        kind: What follows from it.
-        what: What is wrong, to be read after the URL and a colon.
-        fix: The next thing to try.
+        kind: What to do next.
+        what: What is wrong; shown after the URL and a colon.
+        fix: What to try next.
         wait: Seconds that the server asks us to wait.
     """
 
@@ -42,12 +42,12 @@ class Failure(Exception):
         self.wait = wait
 
     def about(self, url: str) -> PictureError:
-        """The error that a person reads."""
+        """The error shown to users."""
         return PictureError(f"{shown(url)}: {self.what}", self.fix)
 
 
 def shown(url: str) -> str:
-    """A URL fit for a message: without passwords and control characters, cut at 200 letters."""
+    """A URL for use in a message: without passwords and control characters, cut to 200 characters."""
     masked = re.sub(r"(?<=[/\\]{2})[^/\\?#]*@", "…@", url.strip())
-    readable = "".join(letter if letter.isprintable() else "�" for letter in masked[: _LETTERS_SHOWN + 1])
-    return readable if len(readable) <= _LETTERS_SHOWN else readable[: _LETTERS_SHOWN - 1] + "…"
+    readable = "".join(letter if letter.isprintable() else "�" for letter in masked[: _LONGEST_SHOWN + 1])
+    return readable if len(readable) <= _LONGEST_SHOWN else readable[: _LONGEST_SHOWN - 1] + "…"

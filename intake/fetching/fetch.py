@@ -1,4 +1,4 @@
-"""Fetches the pictures of a feed: each URL once, politely, resumable."""
+"""Fetches the pictures of a feed politely, each URL once; an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from intake.fetching.client import Client
 
 PATIENCE = 10
-"""A host that fails to answer so many requests in a row is given up for the run."""
+"""After this many failures in a row a host is given up for the rest of the run."""
 
 LONGEST_WAIT = 60.0
-"""A host that asks for a longer wait than so many seconds is not asked again in the run."""
+"""A host that asks us to wait longer than this, in seconds, is given up for the rest of the run."""
 
 _DAY = 86_400.0
 _IN_MEMORY = 2**20
@@ -38,13 +38,13 @@ _DIGITS = 32  # as candidates.artifacts.digest_bytes
 
 @dataclass(frozen=True)
 class Fetched:
-    """A picture that was fetched, now or before.
+    """A picture that was fetched, now or earlier.
 
     Attributes:
-        url: As the feed gives it.
-        path: Where its bytes lie.
-        digest: Of its bytes, as `candidates.artifacts.digest_bytes` makes it.
-        bytes: How many there are.
+        url: The URL as in the feed.
+        path: The file with its bytes.
+        digest: Digest of its bytes, as of `candidates.artifacts.digest_bytes`.
+        bytes: Its size in bytes.
     """
 
     url: str
@@ -59,20 +59,20 @@ Outcome = Fetched | PictureError
 def fetch_pictures(
     urls: Sequence[str], cache: Path, limits: FetchSettings, progress: Callable[[int], None] | None = None
 ) -> dict[str, Outcome]:
-    """Fetches pictures, each URL once; what the cache holds is not fetched again.
+    """Fetches pictures, each URL once; pictures in the cache are not fetched again.
 
-    A run that was killed goes on where it was: a picture is in the cache as soon as it has arrived. A picture
-    older than `limits.expires_days` is asked for again, and serves on where its server does not answer. What
-    failed for good (no such picture, not a picture) is not asked for again for a day.
+    A run that was killed resumes where it stopped, because each picture is cached as soon as it has arrived. A
+    picture older than `limits.expires_days` is requested again, and the cached copy is used if its server does not
+    respond. A URL that failed permanently (no such picture, not a picture) is not requested again for a day.
 
     Args:
-        urls: As the feed gives them.
+        urls: URLs as in the feed.
         cache: A folder for pictures, kept between runs.
-        limits: How much is asked and taken.
+        limits: Limits on requests and replies.
         progress: Called with the number of URLs settled since the last call.
 
     Returns:
-        For each URL, in the order given, its picture or why there is none.
+        For each URL, in the order of `urls`, its picture or the error.
 
     Raises:
         VariantsError: The cache can't be used.
@@ -82,15 +82,15 @@ def fetch_pictures(
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches pictures into a cache; `fetch_pictures` is its usual form.
+    """Fetches pictures into a cache; usually called through `fetch_pictures`.
 
     Attributes:
         cache: A folder for pictures.
-        limits: How much is asked and taken.
-        resolver: How names become IP addresses.
-        tls: Whose certificates are trusted; the system's authorities where not given.
-        backoff: Seconds before the second attempt, on average; each further wait is twice as long.
-        now: Seconds since 1970.
+        limits: Limits on requests and replies.
+        resolver: Resolves host names to IP addresses.
+        tls: Trusted certificates; by default the system's authorities.
+        backoff: Mean seconds before the second attempt; each further wait is twice as long.
+        now: Returns the time in seconds since 1970.
     """
 
     cache: Path
@@ -115,7 +115,7 @@ class Fetcher:
 
 @dataclass(eq=False)
 class _Job:
-    """One URL on its way."""
+    """One URL to fetch."""
 
     address: Address
     known: Entry | None = None
@@ -124,7 +124,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Arrived:
-    """What a job brought; no digest: the picture that we have is still the one."""
+    """The result of a job; without a digest the cached picture is still current."""
 
     source: str
     etag: str
@@ -135,15 +135,15 @@ class _Arrived:
 
 @dataclass(eq=False)
 class _Run:
-    """One call of `fetch`. Only `_attempt` runs in other threads; turns, index and results need no locks."""
+    """One call of `fetch`. Only `_attempt` runs in other threads, so turns, index and results need no locks."""
 
     fetcher: Fetcher
     cache: Cache
     client: Client
     progress: Callable[[int], None] | None
-    given: dict[str, list[str]] = field(default_factory=dict)
+    urls_of: dict[str, list[str]] = field(default_factory=dict)
     settled: dict[str, Outcome] = field(default_factory=dict)
-    in_a_row: dict[str, int] = field(default_factory=dict)
+    failures_in_a_row: dict[str, int] = field(default_factory=dict)
     given_up: dict[str, Failure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -161,7 +161,7 @@ class _Run:
         return {url: self.settled[url] for url in wanted}
 
     def _parsed(self, urls: Iterable[str]) -> Iterable[Address]:
-        """The distinct addresses; what is none is settled at once."""
+        """The distinct addresses; a URL that can't be parsed is settled at once."""
         addresses: dict[str, Address] = {}
         for url in urls:
             try:
@@ -170,11 +170,11 @@ class _Run:
                 self._settle(url, failure.about(url))
             else:
                 addresses[address.url] = address
-                self.given.setdefault(address.url, []).append(url)
+                self.urls_of.setdefault(address.url, []).append(url)
         return addresses.values()
 
     def _look_up(self, address: Address) -> None:
-        """Settles an address from the cache, or gives it a turn."""
+        """Settles an address from the cache, or queues it."""
         known = self.cache.find(address.url)
         age = self.fetcher.now() - known.asked if known else 0.0
         if known and known.what:
@@ -185,12 +185,13 @@ class _Run:
         if known and (self.limits.offline or age < self.limits.expires_days * _DAY):
             self._serve(known)
         elif self.limits.offline:
-            self._fail(address, Failure(Kind.PASSING, "not fetched yet, and offline", "Run once without fetch.offline"))
+            failure = Failure(Kind.PASSING, "not in the cache, and offline", "Run once without --offline")
+            self._fail(address, failure)
         else:
             self.turns.add(address.host, _Job(address, known))
 
     def _work(self) -> None:
-        """Keeps as many attempts under way as limits and politeness allow, until none is left."""
+        """Runs as many attempts at once as limits and politeness allow, until none is left."""
         running: dict[Future[_Arrived], _Job] = {}
         with ThreadPoolExecutor(self.limits.concurrency, thread_name_prefix="fetch") as threads:
             while True:
@@ -208,7 +209,7 @@ class _Run:
                     time.sleep(rest)
 
     def _attempt(self, job: _Job) -> _Arrived:
-        """Asks once, in a thread of its own, and keeps the picture's bytes."""
+        """Makes one attempt in a worker thread, and stores the picture's bytes."""
         from intake.fetching.client import Validators
 
         entry = job.known
@@ -226,7 +227,7 @@ class _Run:
         return _Arrived(source, etag, modified, digest, size)
 
     def _finish(self, job: _Job, future: Future[_Arrived]) -> None:
-        """Draws the consequences of an attempt."""
+        """Handles the result of an attempt."""
         host = job.address.host
         self.turns.finish(host)
         job.attempts += 1
@@ -234,18 +235,19 @@ class _Run:
             arrived = future.result()
         except Failure as failure:
             self._after_failure(job, failure)
-        except OSError as error:  # The wire's errors are failures by now; this one is the disk's.
+        except OSError as error:  # Network errors are failures by now, so this one is about the disk.
             raise VariantsError(
-                f"{self.cache.folder}: {error.strerror or error}", "Make room, or name another folder for the cache"
+                f"{self.cache.folder}: {error.strerror or error}",
+                "Free some disk space, or use another folder for the cache",
             ) from error
         else:
-            self.in_a_row[host] = 0
+            self.failures_in_a_row[host] = 0
             entry = Entry(
                 job.address.url, self.fetcher.now(), arrived.digest, arrived.size, arrived.source, arrived.etag,
                 arrived.modified,
             )  # fmt: skip
             if not arrived.digest:
-                assert job.known is not None, "unchanged is only what was known"
+                assert job.known is not None, "only a cached picture can be unchanged"
                 entry = replace(entry, digest=job.known.digest, size=job.known.size)
             self.cache.note(entry)
             self._serve(entry)
@@ -260,49 +262,49 @@ class _Run:
         if failure.kind not in PASSES:
             self._fail(job.address, failure)
         elif host in self.given_up:
-            self._let_go(job, self.given_up[host])
+            self._give_up(job, self.given_up[host])
         elif job.attempts >= self.limits.attempts:
-            self._let_go(job, failure)
+            self._give_up(job, failure)
         else:
-            self._ask_later(job, failure)
+            self._retry_later(job, failure)
 
     def _count(self, host: str, failure: Failure) -> None:
-        """Gives a host up that has failed too often in a row, or asks for a longer wait than there is time."""
+        """Gives up a host that failed too often in a row, or that asks for too long a wait."""
         if failure.kind not in AGAINST_HOST:
-            self.in_a_row[host] = 0
+            self.failures_in_a_row[host] = 0
             return
-        self.in_a_row[host] = self.in_a_row.get(host, 0) + 1
+        self.failures_in_a_row[host] = self.failures_in_a_row.get(host, 0) + 1
         if failure.wait is not None and failure.wait > LONGEST_WAIT:
-            what = f"the host {host} asks us to come back in {failure.wait:.0f} seconds"
-        elif self.in_a_row[host] >= PATIENCE:
+            what = f"the host {host} asks us to wait {failure.wait:.0f} seconds"
+        elif self.failures_in_a_row[host] >= PATIENCE:
             what = f"the host {host} was given up after {PATIENCE} failures in a row, the last: {failure.what}"
         else:
             return
-        self.given_up[host] = Failure(failure.kind, what, "Run again later; what was fetched is kept")
+        self.given_up[host] = Failure(failure.kind, what, "Run again later; pictures fetched so far are kept")
         for job in self.turns.drop(host):
-            self._let_go(job, self.given_up[host])
+            self._give_up(job, self.given_up[host])
 
-    def _ask_later(self, job: _Job, failure: Failure) -> None:
-        """Exponential backoff with jitter, so that many that failed together don't come back together."""
+    def _retry_later(self, job: _Job, failure: Failure) -> None:
+        """Schedules a retry with exponential backoff and jitter, so that jobs that failed together spread out."""
         backoff = min(self.fetcher.backoff * 2 ** (job.attempts - 1), _LONGEST_BACKOFF) * random.uniform(0.5, 1.5)
         due = time.monotonic() + max(backoff, failure.wait or 0.0)
         if failure.kind is Kind.BUSY:
             self.turns.hold(job.address.host, due)
         self.turns.later(job.address.host, job, due)
 
-    def _let_go(self, job: _Job, failure: Failure) -> None:
-        """No further attempt: the picture that we had serves on, where there is one."""
+    def _give_up(self, job: _Job, failure: Failure) -> None:
+        """Makes no further attempt; uses the cached picture if there is one."""
         if job.known:
             self._serve(job.known)
         else:
             self._fail(job.address, failure)
 
     def _serve(self, entry: Entry) -> None:
-        for url in self.given[entry.url]:
+        for url in self.urls_of[entry.url]:
             self._settle(url, Fetched(url, self.cache.path_of(entry.digest), entry.digest, entry.size))
 
     def _fail(self, address: Address, failure: Failure) -> None:
-        for url in self.given[address.url]:
+        for url in self.urls_of[address.url]:
             self._settle(url, failure.about(url))
 
     def _settle(self, url: str, outcome: Outcome) -> None:

@@ -1,8 +1,8 @@
-"""Which IP addresses may be asked: every address behind a name is looked at, and only looked-at ones are asked.
+"""Decides which IP addresses may be contacted: checks every address of a host, and allows only checked ones.
 
-A feed is written by strangers, and whoever fetches its pictures stands inside somebody's network. Without this
-check a URL, a redirect or a name that resolves to a private address would make us ask that network's own
-servers (server-side request forgery). Networks are those of the IANA special-purpose registries (RFC 6890).
+Feeds are written by strangers but read inside somebody's network. Without this check a URL, a redirect or a name that
+resolves to a private address could make us send requests to that network's own servers (server-side request forgery).
+The networks are those of the IANA special-purpose registries (RFC 6890).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from intake.fetching.addresses import DEFAULT_PORTS, Address
 from intake.fetching.failures import Failure, Kind
 
 Resolver = Callable[[str, int], Sequence[str]]
-"""From a host's name and a port to all its IP addresses; raises OSError where there are none."""
+"""Maps a host's name and a port to all its IP addresses; raises OSError if there are none."""
 
 _SECONDS_A_NAME_HOLDS = 60.0
 _NAMES_HELD = 10_000
@@ -47,12 +47,12 @@ _COMPATIBLE = IPv6Network("::/96")
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Asks the system's resolver for all addresses of a name."""
+    """All addresses of a name, from the system's resolver."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def kind_of(ip: IPv4Address | IPv6Address) -> str | None:
-    """What is special about an IP address, or about the IPv4 address inside it; None: it is public."""
+    """What is special about an IP address or an IPv4 address embedded in it; None if it is public."""
     inner = _embedded(ip) if isinstance(ip, IPv6Address) else []
     for carried in inner:
         if kind := kind_of(carried):
@@ -65,7 +65,7 @@ def kind_of(ip: IPv4Address | IPv6Address) -> str | None:
 
 
 def _embedded(ip: IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses that an IPv6 address carries: mapped, compatible, 6to4, NAT64 (RFC 6052), Teredo."""
+    """The IPv4 addresses embedded in an IPv6 address: mapped, compatible, 6to4, NAT64 (RFC 6052), Teredo."""
     if ip.ipv4_mapped:
         return [ip.ipv4_mapped]
     if ip.sixtofour:
@@ -79,13 +79,13 @@ def _embedded(ip: IPv6Address) -> list[IPv4Address]:
 
 @dataclass
 class Gatekeeper:
-    """Turns the host of an address into IP addresses that may be asked.
+    """Resolves the host of an address to IP addresses that may be contacted.
 
-    What a name resolves to is kept for a minute, and forgotten when a connection fails.
+    Resolved names are cached for a minute, and forgotten when a connection fails.
 
     Attributes:
-        allow_private: Admit loopback, private and shared addresses, and every port.
-        resolver: How names become addresses.
+        allow_private: Allow loopback, private and shared addresses, and every port.
+        resolver: Resolves host names to IP addresses.
     """
 
     allow_private: bool
@@ -94,10 +94,10 @@ class Gatekeeper:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self, address: Address) -> tuple[str, ...]:
-        """The IP addresses of a host, each of them allowed.
+        """The IP addresses of a host, all of them allowed.
 
         Raises:
-            Failure: The name is not known, any of its addresses is not public, or the port is not the web's.
+            Failure: The name can't be resolved, one of its addresses is not public, or the port is not 80 or 443.
         """
         ips = self._resolved(address)
         for ip in ips:
@@ -105,13 +105,13 @@ class Gatekeeper:
         if not self.allow_private and address.port not in DEFAULT_PORTS.values():
             raise Failure(
                 Kind.NEVER_ASKED,
-                f"port {address.port} is refused, only 80 and 443 are asked",
-                "Publish the pictures on one of these, or set fetch.allow_private",
+                f"port {address.port} is refused, only 80 and 443 are allowed",
+                "Publish the pictures on one of these ports, or set fetch.allow_private",
             )
         return ips
 
     def forget(self, address: Address) -> None:
-        """Forgets what a name resolved to."""
+        """Forgets the resolved addresses of a host."""
         with self._lock:
             self._held.pop((address.host, address.port), None)
 
@@ -127,7 +127,7 @@ class Gatekeeper:
                 raise OSError("no addresses")
         except (OSError, UnicodeError) as error:
             fix = "Check its spelling and your network"
-            raise Failure(Kind.SILENT, f"the host {address.host} is not known", fix) from error
+            raise Failure(Kind.SILENT, f"the host {address.host} can't be found", fix) from error
         with self._lock:
             if len(self._held) >= _NAMES_HELD:
                 self._held.clear()
@@ -142,4 +142,4 @@ class Gatekeeper:
         fix = "Publish the pictures at a public address"
         if kind in _PRIVATE:
             fix += ", or, on your own network, set fetch.allow_private"
-        raise Failure(Kind.NEVER_ASKED, f"{name} is {kind} and is not asked", fix)
+        raise Failure(Kind.NEVER_ASKED, f"{name} is {kind} and is not contacted", fix)

@@ -1,4 +1,4 @@
-"""Whose turn it is: hosts take turns, none is asked more often than is polite, failed ones are asked later."""
+"""Schedules requests politely: hosts take turns, each within limits, and failed requests are retried later."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class _Line(Generic[Job]):
 
 @dataclass(eq=False)
 class Turns(Generic[Job]):
-    """Jobs in lines, one line a host, and the clock by which they may start.
+    """Jobs in one queue per host, with the times at which they may start.
 
-    Not for several threads; time is an argument, in seconds that only grow.
+    Not thread-safe. Times are arguments, in seconds of a clock that never goes back.
 
     Attributes:
-        per_host: Jobs of one host under way at once.
-        pause: Seconds between the beginnings of two jobs of one host.
+        per_host: Maximum running jobs of one host.
+        pause: Seconds between the starts of two jobs of one host.
     """
 
     per_host: int
@@ -41,22 +41,22 @@ class Turns(Generic[Job]):
     _ticks: itertools.count[int] = field(default_factory=itertools.count)
 
     def add(self, host: str, job: Job) -> None:
-        """Puts a job at the end of its host's line."""
+        """Puts a job at the end of its host's queue."""
         line = self._lines.setdefault(host, _Line())
         line.jobs.append(job)
         self._list(line)
 
     def later(self, host: str, job: Job, due: float) -> None:
-        """Puts a job before all others of its host, but not before the time `due`."""
+        """Puts a job before all others of its host, to start at the time `due` at the earliest."""
         heapq.heappush(self._delayed, (due, next(self._ticks), host, job))
 
     def hold(self, host: str, until: float) -> None:
-        """Leaves a host alone until then."""
+        """Starts no job of a host before the time `until`."""
         line = self._lines[host]
         line.not_before = max(line.not_before, until)
 
     def take(self, now: float) -> Job | None:
-        """The job whose turn it is, or None while all that wait must wait longer."""
+        """The next job to start, or None if no job may start yet."""
         self._wake(now)
         while self._ready:
             line = self._ready.popleft()
@@ -75,13 +75,13 @@ class Turns(Generic[Job]):
         return None
 
     def finish(self, host: str) -> None:
-        """Says that a job of this host is no longer under way."""
+        """Records that a job of this host has ended."""
         line = self._lines[host]
         line.active -= 1
         self._list(line)
 
     def drop(self, host: str) -> list[Job]:
-        """Takes all jobs of a host out and returns them."""
+        """Removes all waiting jobs of a host and returns them."""
         line = self._lines[host]
         jobs = [*line.jobs, *(job for _, _, owner, job in self._delayed if owner == host)]
         line.jobs.clear()
@@ -90,7 +90,7 @@ class Turns(Generic[Job]):
         return jobs
 
     def rest(self, now: float) -> float | None:
-        """Seconds until the next job may start by the clock alone; None: no job waits for the clock."""
+        """Seconds until the next job's start time; None if no job is waiting for one."""
         dues = [heap[0][0] for heap in (self._delayed, self._resting) if heap]
         return max(min(dues) - now, 0.0) if dues else None
 

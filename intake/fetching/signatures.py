@@ -1,9 +1,9 @@
-"""What the first bytes of a file say it is."""
+"""Detects a file's type by its first bytes."""
 
 from __future__ import annotations
 
 HEAD = 64
-"""So many first bytes are enough to tell."""
+"""Number of first bytes that suffice."""
 
 _PICTURES = (
     b"\xff\xd8\xff",  # JPEG
@@ -20,7 +20,7 @@ _AVIF = (b"avif", b"avis")
 
 
 def is_picture(head: bytes) -> bool:
-    """Whether a file that begins so is a picture of a kind that shops publish."""
+    """Whether a file with these first bytes is a picture of a format that shops publish."""
     if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     brands = head[8 : min(int.from_bytes(head[:4], "big"), HEAD)]
@@ -28,7 +28,7 @@ def is_picture(head: bytes) -> bool:
 
 
 def looks_like(head: bytes) -> str:
-    """What a file is that is no picture, in words."""
+    """The type of a file that is not a picture, in words."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "a web page"

@@ -1,4 +1,4 @@
-"""What an answer other than a picture, or an exception of the wire, means for the next attempt."""
+"""Turns HTTP statuses and network errors into failures, which determine the next attempt."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from intake.fetching.addresses import Address
 from intake.fetching.failures import Failure, Kind
 
 AGAIN = "Run again later"
-CHECK_LINK = "Correct the link in the feed"
+CHECK_LINK = "Fix the URL in the feed"
 
 
 def refusal_of(response: urllib3.BaseHTTPResponse) -> Failure:
-    """What a status other than 200 means."""
+    """The failure for a status other than 200."""
     status = response.status
     if status in (404, 410):
         return Failure(Kind.LASTING, f"there is no such picture ({status})", CHECK_LINK)
     if status in (401, 402, 403, 407, 451):
-        return Failure(Kind.LASTING, f"its server does not let us have it ({status})", "Publish it for everyone")
+        return Failure(Kind.LASTING, f"its server denies access ({status})", "Make the picture public")
     if status in (429, 503):
         wait = _retry_after(response.headers.get("Retry-After", ""))
-        return Failure(Kind.BUSY, f"its server has too much to do ({status})", AGAIN, wait)
+        return Failure(Kind.BUSY, f"its server is too busy ({status})", AGAIN, wait)
     if status in (408, 425) or status >= 500:
-        return Failure(Kind.PASSING, f"its server fails ({status})", AGAIN)
-    return Failure(Kind.LASTING, f"its server answers {status} instead of a picture", CHECK_LINK)
+        return Failure(Kind.PASSING, f"its server failed ({status})", AGAIN)
+    return Failure(Kind.LASTING, f"its server returned status {status} instead of a picture", CHECK_LINK)
 
 
 def _retry_after(value: str) -> float | None:
-    """Seconds to wait: the header gives them, or a date."""
+    """Seconds to wait; the header has either seconds or a date."""
     value = value.strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])
@@ -45,25 +45,25 @@ def _retry_after(value: str) -> float | None:
 
 
 def failure_of(error: Exception, address: Address, limits: FetchSettings) -> Failure:
-    """What an exception of the wire means."""
+    """The failure for a network or protocol error."""
     cause = error.args[0] if isinstance(error, broken.SSLError) and error.args else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        what = f"the certificate of {address.host} is not to be trusted ({cause.verify_message.rstrip('.')})"
-        return Failure(Kind.LASTING, what, "Renew it, or correct the host in the feed")
+        what = f"the certificate of {address.host} can't be trusted ({cause.verify_message.rstrip('.')})"
+        return Failure(Kind.LASTING, what, "Renew it, or fix the host in the feed")
     if isinstance(error, broken.ConnectTimeoutError | broken.NewConnectionError):
-        return Failure(Kind.SILENT, f"the host {address.host} does not answer", AGAIN)
+        return Failure(Kind.SILENT, f"the host {address.host} does not respond", AGAIN)
     if isinstance(error, broken.TimeoutError | TimeoutError):
         return Failure(Kind.SILENT, f"the picture took longer than {limits.timeout:g} seconds", AGAIN)
     if isinstance(error, broken.InvalidHeader | broken.LocationValueError):
-        return Failure(Kind.LASTING, "its server's answer can't be understood", CHECK_LINK)
+        return Failure(Kind.LASTING, "its server's response is invalid", CHECK_LINK)
     is_chunk_of_no_size = _has(error, broken.InvalidChunkLength)
     if (_has(error, IncompleteRead) and not is_chunk_of_no_size) or "prematurely" in str(error):
-        return Failure(Kind.PASSING, "the picture was cut short", AGAIN)
+        return Failure(Kind.PASSING, "the picture is truncated", AGAIN)
     if _has(error, HTTPException) and not _has(error, RemoteDisconnected):
-        return Failure(Kind.SILENT, f"what {address.host} answers is not HTTP", AGAIN)
+        return Failure(Kind.SILENT, f"the response of {address.host} is not HTTP", AGAIN)
     return Failure(Kind.SILENT, f"the connection to {address.host} failed", AGAIN)
 
 
 def _has(error: Exception, kind: type[Exception]) -> bool:
-    """Whether an exception is of a kind, or wraps one; urllib3 keeps the wrapped one among the arguments."""
+    """Whether an exception is of a kind, or wraps one that is; urllib3 has the wrapped one among its arguments."""
     return isinstance(error, kind) or any(isinstance(part, kind) for part in error.args)

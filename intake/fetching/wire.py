@@ -1,7 +1,7 @@
-"""Connections that end: below the HTTP parser, bytes are counted and one deadline covers a whole response.
+"""Bounded connections: below the HTTP parser, bytes are counted and one deadline covers the whole response.
 
-A socket's own timeout begins anew with every byte, so a server that drips could hold a connection for days; and
-a hostile server sizes lines and chunks at will. Both are therefore bounded where the bytes come in.
+A socket's own timeout restarts with every byte, so a slow server could hold a connection for days, and a hostile
+server can send lines and chunks of any size. Both are therefore limited where the bytes arrive.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class TooMuch(Exception):
-    """More bytes came than any picture may have, whatever they were."""
+    """A response has more bytes than any picture may have."""
 
 
 class _Clocked(io.RawIOBase):
-    """What a socket receives, until a moment and up to a number of bytes."""
+    """The bytes received from a socket, up to a deadline and a maximum number."""
 
     def __init__(self, sock: socket.socket, seconds: float, most: int) -> None:
         self._sock = sock
@@ -52,17 +52,17 @@ class _Clocked(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """Never reads all there is: a chunk that says it has -1 bytes would make urllib3 ask for that."""
+    """Refuses to read everything at once, which urllib3 would request for a chunk that declares -1 bytes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size < 0:
-            raise HTTPException("a size below zero")
+            raise HTTPException("a negative size")
         return super().read(size)
 
 
 @dataclass(frozen=True)
 class _ClockedSocket:
-    """As much of a socket as a response needs."""
+    """The part of a socket's interface that a response needs."""
 
     sock: socket.socket
     seconds: float
@@ -73,7 +73,7 @@ class _ClockedSocket:
 
 
 def bounded_pools(most: int) -> dict[str, type[urllib3.HTTPConnectionPool]]:
-    """Pools whose responses end after `most` bytes, and when the time for the whole response is over."""
+    """Connection pools whose responses end after `most` bytes or when the time for the whole response is up."""
 
     class Bounded(HTTPConnection):
         def response_class(self, sock: socket.socket, **options: Any) -> HTTPResponse:  # type: ignore[override]

@@ -155,7 +155,7 @@ def _read_groups(path: Path) -> dict[str, str]:
     tables = [Table.open(path, delimiter, _COLUMNS, FeedSettings()) for delimiter in ",;\t"]
     table = next((table for table in tables if all(column in table for column in _COLUMNS.values())), None)
     if table is None:
-        given = max((table.given for table in tables), key=len)
+        given = max((table.columns for table in tables), key=len)
         raise FeedError(f"{path}: must have the columns id and item_group_id; it has {shown_columns(given)}", _FIX_FILE)
     places = [table.position(column) for column in _COLUMNS.values()]
     said: dict[str, str] = {}

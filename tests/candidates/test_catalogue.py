@@ -111,7 +111,7 @@ def test_columns_in_another_order_and_of_near_types_are_taken(tmp_path):
 
 
 def test_an_id_that_stands_twice_is_named():
-    with pytest.raises(AxisMismatch, match="'1' stands twice"):
+    with pytest.raises(AxisMismatch, match="'1' occurs more than once"):
         _ = Catalogue.of([FULL, FULL]).axis
 
 

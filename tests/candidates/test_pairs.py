@@ -41,12 +41,12 @@ def listed(pairs):
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(st.lists(st.integers(0, 7), max_size=6), min_size=8, max_size=8), st.integers(0, 8))
 def test_pairs_of_lists_are_those_of_a_set(lists, cut):
-    made = PairTable.of_candidates(run_of(lists, axis(8), cuts=(cut,)))
+    pair_table = PairTable.of_candidates(run_of(lists, axis(8), cuts=(cut,)))
     expected = {(min(q, c), max(q, c)) for q, own in enumerate(lists) for c in own if q != c}
-    assert listed(made) == sorted(expected)
-    assert made.left.dtype == made.right.dtype == np.int32
-    assert made.items == axis(8)
-    assert [made.offsets[row] for row in range(9)] == [sum(a < row for a, _ in expected) for row in range(9)]
+    assert listed(pair_table) == sorted(expected)
+    assert pair_table.left.dtype == pair_table.right.dtype == np.int32
+    assert pair_table.items == axis(8)
+    assert [pair_table.offsets[row] for row in range(9)] == [sum(a < row for a, _ in expected) for row in range(9)]
 
 
 def test_a_part_of_a_longer_array_gives_only_its_own_pairs():
@@ -55,18 +55,18 @@ def test_a_part_of_a_longer_array_gives_only_its_own_pairs():
         Part(0, whole.offsets[:2], whole.rows[:2], whole.scores[:2]),
         Part(1, whole.offsets[1:], whole.rows, whole.scores),
     )
-    made = PairTable.of_candidates(Run("cut", axis(3), axis(3), parts))
-    assert listed(made) == [(0, 1), (0, 2), (1, 2)]
+    pair_table = PairTable.of_candidates(Run("cut", axis(3), axis(3), parts))
+    assert listed(pair_table) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_some_products_alone_may_be_asked():
     items = axis(5)
-    made = PairTable.of_candidates(run_of([[0, 1], [2]], items, items.take(np.array([3, 4]))))
-    assert listed(made) == [(0, 3), (1, 3), (2, 4)]
+    pair_table = PairTable.of_candidates(run_of([[0, 1], [2]], items, items.take(np.array([3, 4]))))
+    assert listed(pair_table) == [(0, 3), (1, 3), (2, 4)]
 
 
 def test_a_query_that_is_no_product_is_named():
-    with pytest.raises(AxisMismatch, match="'q0' is no product"):
+    with pytest.raises(AxisMismatch, match="'q0' is not a product"):
         PairTable.of_candidates(run_of([[0], [1]], axis(5), axis(2, "q")))
 
 
@@ -77,15 +77,15 @@ def test_no_lists_and_empty_lists_give_no_pairs():
 
 
 def test_pairs_of_any_order_and_direction():
-    made = PairTable.of(axis(6), np.array([5, 1, 1, 3, 2]), np.array([2, 0, 0, 3, 5]))
-    assert listed(made) == [(0, 1), (2, 5)]
+    pair_table = PairTable.of(axis(6), np.array([5, 1, 1, 3, 2]), np.array([2, 0, 0, 3, 5]))
+    assert listed(pair_table) == [(0, 1), (2, 5)]
 
 
 def test_many_products_do_not_overflow():
     items = axis(70_000)
-    made = PairTable.of(items, np.array([69_999, 69_998], np.int32), np.array([69_997, 69_999], np.int32))
-    assert listed(made) == [(69_997, 69_999), (69_998, 69_999)]
-    assert made.find(np.array([69_999], np.int32), np.array([69_998], np.int32)).tolist() == [1]
+    pair_table = PairTable.of(items, np.array([69_999, 69_998], np.int32), np.array([69_997, 69_999], np.int32))
+    assert listed(pair_table) == [(69_997, 69_999), (69_998, 69_999)]
+    assert pair_table.find(np.array([69_999], np.int32), np.array([69_998], np.int32)).tolist() == [1]
 
 
 def test_finding_pairs_in_either_direction():
@@ -138,21 +138,21 @@ def test_a_new_column_takes_the_place_of_the_old():
 
 @pytest.mark.parametrize("pairs", [[(0, 1), (0, 5), (2, 4)], []])
 def test_a_saved_table_reads_back(tmp_path, pairs):
-    made = table(pairs, a=[0.5, np.nan, 3][: len(pairs)], b=range(len(pairs)))
-    made.save(tmp_path / "pairs.parquet")
+    pair_table = table(pairs, a=[0.5, np.nan, 3][: len(pairs)], b=range(len(pairs)))
+    pair_table.save(tmp_path / "pairs.parquet")
     back = PairTable.open(tmp_path / "pairs.parquet", axis(6))
     assert listed(back) == pairs
     assert list(back.columns) == ["a", "b"]
-    np.testing.assert_array_equal(back.matrix(), made.matrix())
+    np.testing.assert_array_equal(back.matrix(), pair_table.matrix())
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.parquet"]
 
 
 def test_parts_of_a_folder_read_back_as_one(tmp_path):
-    made = table([(0, 1), (0, 5), (2, 4)], a=[1, 2, 3])
-    for start, block in enumerate(made.blocks(2)):
+    pair_table = table([(0, 1), (0, 5), (2, 4)], a=[1, 2, 3])
+    for start, block in enumerate(pair_table.blocks(2)):
         block.save(tmp_path / f"part-{start:09d}.parquet")
     back = PairTable.open(tmp_path, axis(6))
-    assert listed(back) == listed(made)
+    assert listed(back) == listed(pair_table)
     assert back.columns["a"].tolist() == [1, 2, 3]
     table([(3, 4)], other=[1]).save(tmp_path / "part-000000009.parquet")
     with pytest.raises(SchemaError, match=r"part-000000009.parquet has other columns than part-000000000.parquet"):
@@ -170,7 +170,7 @@ def test_ids_are_dictionary_encoded_strings(tmp_path):
 
 def test_pairs_of_other_products_are_refused(tmp_path):
     table([(0, 1)], a=[1]).save(tmp_path / "pairs.parquet")
-    with pytest.raises(AxisMismatch, match="other products"):
+    with pytest.raises(AxisMismatch, match="another catalogue"):
         PairTable.open(tmp_path / "pairs.parquet", axis(7))
 
 
@@ -178,21 +178,21 @@ def test_pairs_from_elsewhere_are_read_by_their_ids(tmp_path):
     path = tmp_path / "pairs.parquet"
     pq.write_table(pa.table({"left_id": ["p0", "p2"], "right_id": ["p1", "p3"], "a": [1.0, 2.0]}), path)
     assert listed(PairTable.open(path, axis(4))) == [(0, 1), (2, 3)]
-    with pytest.raises(AxisMismatch, match="'p3' is no product"):
+    with pytest.raises(AxisMismatch, match="'p3' is not a product"):
         PairTable.open(path, axis(3))
 
 
 def test_files_that_are_no_pairs(tmp_path):
-    with pytest.raises(RunFolderError, match="holds no pairs"):
+    with pytest.raises(RunFolderError, match="contains no pairs"):
         PairTable.open(tmp_path, axis(3))
-    with pytest.raises(RunFolderError, match="no readable pairs"):
+    with pytest.raises(RunFolderError, match="pairs can't be read"):
         PairTable.open(tmp_path / "missing.parquet", axis(3))
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(RunFolderError, match="no readable pairs"):
+    with pytest.raises(RunFolderError, match="pairs can't be read"):
         PairTable.open(tmp_path / "broken.parquet", axis(3))
     pq.write_table(pa.table({"left_id": ["p0"]}), tmp_path / "half.parquet")
     with pytest.raises(SchemaError, match="right_id"):
         PairTable.open(tmp_path / "half.parquet", axis(3))
-    pq.write_table(pa.table({"left_id": ["p0"], "right_id": ["p1"], "said": ["yes"]}), tmp_path / "words.parquet")
-    with pytest.raises(SchemaError, match="said does not hold numbers"):
+    pq.write_table(pa.table({"left_id": ["p0"], "right_id": ["p1"], "verdict": ["yes"]}), tmp_path / "words.parquet")
+    with pytest.raises(SchemaError, match="verdict does not contain numbers"):
         PairTable.open(tmp_path / "words.parquet", axis(3))

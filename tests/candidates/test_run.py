@@ -175,7 +175,7 @@ def test_a_truncated_part_is_no_run(tmp_path):
     content = path.read_bytes()
     for length in [0, 1, 8, *range(16, len(content), 41), len(content) - 1]:
         path.write_bytes(content[:length])
-        with pytest.raises(RunFolderError, match=r"part-000000000-000000002\.arrow: not a readable run part"):
+        with pytest.raises(RunFolderError, match=r"part-000000000-000000002\.arrow: the lists can't be read"):
             Run.open("torn", tmp_path, run.queries, ITEMS)
 
 
@@ -193,7 +193,7 @@ def test_another_kind_of_file_is_no_run(tmp_path, kind):
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as out:
             if kind != "no batch":
                 out.write_batch(batch.replace_schema_metadata(stamp))
-    with pytest.raises(RunFolderError, match="not a readable run part"):
+    with pytest.raises(RunFolderError, match="the lists can't be read"):
         Run.open("none", tmp_path, queries(1), ITEMS)
 
 
@@ -217,7 +217,7 @@ def test_a_missing_part_is_named(tmp_path):
 
 def test_a_folder_without_parts(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(RunFolderError, match="holds no run"):
+        with pytest.raises(RunFolderError, match="contains no lists"):
             Run.open("none", folder, queries(0), ITEMS)
 
 
@@ -227,7 +227,7 @@ def test_a_run_over_other_products_is_refused(tmp_path, side):
     run.save(tmp_path)
     swapped = Axis.of(reversed(list(run.queries))) if side == "queries" else ITEMS.take(ITEMS.rows[::-1])
     axes = (swapped, ITEMS) if side == "queries" else (run.queries, swapped)
-    with pytest.raises(AxisMismatch, match="made over other products"):
+    with pytest.raises(AxisMismatch, match="belong to another catalogue"):
         Run.open("other", tmp_path, *axes)
 
 

@@ -8,7 +8,7 @@ from candidates.errors import RunFolderError, VersionMismatch
 from candidates.vectors import Vectors, normalised
 
 
-def made(values, version="v1"):
+def vectors_of(values, version="v1"):
     return Vectors(Axis.of(f"p{row}" for row in range(len(values))), values, version)
 
 
@@ -16,7 +16,7 @@ def made(values, version="v1"):
 @pytest.mark.parametrize("shape", [(0, 4), (1, 1), (5, 3)])
 def test_written_and_mapped_again(tmp_path, dtype, shape):
     values = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    vectors = made(values, "hog 1")
+    vectors = vectors_of(values, "hog 1")
     vectors.save(tmp_path / "v.arrow")
     before = pa.total_allocated_bytes()
     again = Vectors.open(tmp_path / "v.arrow", vectors.axis)
@@ -28,40 +28,40 @@ def test_written_and_mapped_again(tmp_path, dtype, shape):
 
 def test_values_that_are_not_contiguous_are_written_in_order(tmp_path):
     values = np.arange(24, dtype=np.float32).reshape(4, 6)[::-1, ::2]
-    vectors = made(values)
+    vectors = vectors_of(values)
     vectors.save(tmp_path / "v.arrow")
     np.testing.assert_array_equal(Vectors.open(tmp_path / "v.arrow", vectors.axis).values, values)
 
 
 def test_special_values_are_kept(tmp_path):
     values = np.array([[np.nan, np.inf, -np.inf, -0.0, 6e-8]], np.float16)
-    made(values).save(tmp_path / "v.arrow")
+    vectors_of(values).save(tmp_path / "v.arrow")
     again = Vectors.open(tmp_path / "v.arrow", Axis.of(["p0"])).values
     assert again.tobytes() == values.tobytes()
 
 
 def test_vectors_of_other_rows_are_refused(tmp_path):
-    made(np.zeros((2, 2), np.float32)).save(tmp_path / "v.arrow")
-    with pytest.raises(RunFolderError, match="made for other rows"):
+    vectors_of(np.zeros((2, 2), np.float32)).save(tmp_path / "v.arrow")
+    with pytest.raises(RunFolderError, match="belong to other rows"):
         Vectors.open(tmp_path / "v.arrow", Axis.of(["p1", "p0"]))
 
 
 def test_a_missing_or_truncated_file(tmp_path):
-    vectors = made(np.ones((3, 2), np.float16))
+    vectors = vectors_of(np.ones((3, 2), np.float16))
     path = tmp_path / "v.arrow"
-    with pytest.raises(RunFolderError, match="no readable vectors"):
+    with pytest.raises(RunFolderError, match="vectors can't be read"):
         Vectors.open(path, vectors.axis)
     vectors.save(path)
     content = path.read_bytes()
     for length in [0, 8, *range(16, len(content), 41), len(content) - 1]:
         path.write_bytes(content[:length])
-        with pytest.raises(RunFolderError, match="no readable vectors"):
+        with pytest.raises(RunFolderError, match="vectors can't be read"):
             Vectors.open(path, vectors.axis)
 
 
 def test_another_kind_of_file(tmp_path):
     write_batch(tmp_path / "other.arrow", pa.record_batch([pa.array([1])], names=["x"]))
-    with pytest.raises(RunFolderError, match="no readable vectors"):
+    with pytest.raises(RunFolderError, match="vectors can't be read"):
         Vectors.open(tmp_path / "other.arrow", Axis.of(["p0"]))
 
 
@@ -74,7 +74,7 @@ def test_values_that_cannot_stand_for_the_axis(values):
 
 
 def test_some_of_the_rows():
-    vectors = made(np.arange(8, dtype=np.float32).reshape(4, 2))
+    vectors = vectors_of(np.arange(8, dtype=np.float32).reshape(4, 2))
     taken = vectors.take(np.array([3, 1]))
     assert list(taken.axis) == ["p3", "p1"]
     np.testing.assert_array_equal(taken.values, [[6, 7], [2, 3]])
@@ -82,9 +82,9 @@ def test_some_of_the_rows():
 
 
 def test_two_versions_never_mix():
-    vectors = made(np.zeros((1, 2), np.float32), "model a")
+    vectors = vectors_of(np.zeros((1, 2), np.float32), "model a")
     vectors.require_version("model a")
-    with pytest.raises(VersionMismatch, match=r"'model a' met an index of 'model b'"):
+    with pytest.raises(VersionMismatch, match=r"version 'model a', the index of 'model b'"):
         vectors.require_version("model b")
 
 
@@ -99,7 +99,7 @@ def test_rows_at_length_one(dtype):
         length = sum(value * value for value in row) ** 0.5
         np.testing.assert_allclose(one, [value / length if length else 0 for value in row], atol=1e-6)
     assert not np.isnan(unit).any()
-    np.testing.assert_array_equal(made(values.astype(np.float32)).unit(), normalised(values.astype(np.float32)))
+    np.testing.assert_array_equal(vectors_of(values.astype(np.float32)).unit(), normalised(values.astype(np.float32)))
     assert normalised(np.zeros((0, 3), np.float32)).shape == (0, 3)
 
 

@@ -77,7 +77,7 @@ def read_all(folder, content, rows, chosen):
         assert feed.format == chosen.format
         return
     # Of an array, of objects with no name that is known, of a store view that is nowhere, not a single row is read.
-    whole = r"store view" if chosen.store_view else r"is one JSON array|as JSON Lines it must be"
+    whole = r"store view" if chosen.store_view else r"is one JSON array|JSON Lines must be"
     assert re.search(rf"{whole}|none of its {rows} rows can be used", said), said
 
 

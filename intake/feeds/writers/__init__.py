@@ -1,4 +1,4 @@
-"""Writers: groups go back to their shop in the form that it imports, and our own readers read to the same groups."""
+"""Writes groups in the formats that shops import; our own readers read the same groups back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ WRITERS: dict[str, Writer] = {
     "magento": write_magento,
     "woocommerce": write_woocommerce,
 }
-"""Every writer by the name that `--format` gives it."""
+"""Every writer by its name in `--format`."""
 
 __all__ = ["WRITERS", "Family", "Writer", "families"]

@@ -1,4 +1,4 @@
-"""Families of variants as shops know them, and the table file that every writer makes of them."""
+"""Families of variants as shops define them, and the table file that every writer produces."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from candidates.errors import VariantsError
 from candidates.product import ATTRIBUTES, Product
 
 MISSING = "-"
-"""What a member that lacks a value is given where others have one: shops ask for a value, and an empty cell in
-WooCommerce would mean that the variation serves them all."""
+"""Value for members that lack an attribute which others have: shops require a value, and in WooCommerce an empty cell
+would mean that the variation matches every value."""
 
-_UNTOLD = "variant"
-"""Attribute, with the id as its value, that tells members apart when nothing else does."""
+_ID_ATTRIBUTE = "variant"
+"""Attribute with the id as its value, which distinguishes members when nothing else does."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_PARTING = " -–—|,;/:(["
-"""What may stand between the words that titles share and those in which they differ."""
+_SEPARATORS = " -–—|,;/:(["
+"""Characters between the words that titles share and those in which they differ."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Family:
 
     Attributes:
         group: The group's id.
-        members: The products in feed order; texts and attribute values are one line each, and every member but
-            the parent has a value for every name in `varies`.
-        varies: Names of the attributes by which the members differ, colour and size first. No two members but
-            the parent have the same values in all of them.
-        parent: The member that stands for all of them and is not itself sold (Magento's configurable product,
-            WooCommerce's variable product), where there is one.
-        key: The id of the row that stands for the whole family: the parent's, else the group's, made distinct
-            from the ids of all products.
+        members: The products in feed order; texts and attribute values are on one line each, and every member
+            except the parent has a value for every name in `varies`.
+        varies: Names of the attributes in which the members differ, colour and size first. No two members, the
+            parent aside, have the same values in all of them.
+        parent: The member that represents the family and is not sold itself (Magento's configurable product,
+            WooCommerce's variable product), if there is one.
+        key: The id of the row that represents the family: the parent's id, else the group's id, changed if a
+            product already has it.
     """
 
     group: str
@@ -55,41 +55,41 @@ class Family:
 
     @property
     def title(self) -> str:
-        """What all are called together: the parent's title, else the words with which all titles begin.
+        """The family's title: the parent's, else the words with which all titles begin.
 
-        The values in which the members differ are left out (`Shirt red S` and `Shirt blue M` are a `Shirt`). Where
-        little is left in common, the first member's title serves.
+        Values in which the members differ are left out (`Shirt red S` and `Shirt blue M` give `Shirt`). If the
+        titles share too little, the first member's title is used.
         """
         if self.parent is not None and self.parent.title:
             return self.parent.title
         titled = [child for child in self.children if child.title]
         if not titled:
             return self.group
-        titles = [self._lasting_words(child) for child in titled]
-        alike = takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))
-        shared = [words[0] for words in alike]
+        titles = [self._common_words(child) for child in titled]
+        equal = takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))
+        shared = [words[0] for words in equal]
         enough = 2 * len(shared) >= min(map(len, titles))
-        return (enough and " ".join(shared).rstrip(_PARTING)) or titled[0].title
+        return (enough and " ".join(shared).rstrip(_SEPARATORS)) or titled[0].title
 
-    def _lasting_words(self, child: Product) -> list[str]:
-        chosen = {word for name in self.varies for word in child.attributes[name].casefold().split()}
-        return [word for word in child.title.split() if word.casefold().strip(_PARTING) not in chosen]
+    def _common_words(self, child: Product) -> list[str]:
+        varying = {word for name in self.varies for word in child.attributes[name].casefold().split()}
+        return [word for word in child.title.split() if word.casefold().strip(_SEPARATORS) not in varying]
 
 
 Writer = Callable[[Path, Iterable[Family]], int]
-"""Writes families to a file that their shop imports, atomically; returns how many rows it wrote."""
+"""Writes families atomically to a file that a shop imports; returns the number of rows."""
 
 
 def families(catalogue: Catalogue, groups: Sequence[str], seller: str | None = None) -> Iterator[Family]:
-    """The families of a catalogue, in the order of their first members; groups of one are left out.
+    """The families of a catalogue, in the order of their first members; groups with one member are left out.
 
     Args:
         catalogue: The products.
-        groups: The group of each row, empty where it has none.
-        seller: Leaves out other sellers' products.
+        groups: The group of each row, empty for none.
+        seller: Only this seller's products; by default all.
 
     Raises:
-        VariantsError: A group's id can't stand in a file.
+        VariantsError: A group's id has control characters or surrounding spaces.
     """
     sellers = catalogue.column("seller") if seller else []
     rows: dict[str, list[int]] = {}
@@ -109,7 +109,7 @@ def _check(group: str, product: Product) -> None:
     if _CONTROL.search(group) or group != group.strip():
         raise VariantsError(
             f"the group {group!r} of the product {product.id!r} has control characters or spaces around it",
-            "Give the group an id that is one line of visible letters",
+            "Give the group an id of visible characters on one line",
         )
 
 
@@ -123,21 +123,21 @@ def _free(group: str, taken: set[str], groups: Mapping[str, object]) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks and other control characters, one space between words."""
+    """A text without line breaks and other control characters, with single spaces between words."""
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def shown(name: str) -> str:
-    """An attribute's name as people are shown it; in lower case it is the attribute's name again."""
+    """An attribute's name as shown to readers; its lower case is the attribute's name again."""
     return name[:1].upper() + name[1:]
 
 
 def _in_one_line(product: Product) -> Product:
     attributes: dict[str, str] = {}
     for name, value in product.attributes.items():
-        plain, said = one_line(name).lower(), one_line(value)
-        if plain and said:
-            attributes.setdefault(plain, said)
+        plain_name, plain_value = one_line(name).lower(), one_line(value)
+        if plain_name and plain_value:
+            attributes.setdefault(plain_name, plain_value)
     pictures = tuple(map(one_line, product.pictures))
     return replace(product, title=one_line(product.title), attributes=attributes, pictures=pictures)
 
@@ -145,16 +145,16 @@ def _in_one_line(product: Product) -> Product:
 def _family(group: str, products: Sequence[Product]) -> Family:
     parent = _parent(group, products)
     children = [product for product in products if product is not parent]
-    # One child alone differs from nobody: what it has beyond its parent is what it would be chosen by.
+    # An only child differs from nobody, so customers choose it by the attributes that its parent lacks.
     names = _differing(children) or (_beyond(children[0], parent) if parent else ())
     filled = {child.id: _filled(child, names) for child in children}
-    told = {tuple(said[name].casefold() for name in names) for said in filled.values()}
-    if len(told) < len(children) or not names:
-        untold = _UNTOLD
-        while any(untold in said for said in filled.values()):
-            untold += " id"
-        names = (*names, untold)
-        filled = {identifier: said | {untold: identifier} for identifier, said in filled.items()}
+    distinct = {tuple(attributes[name].casefold() for name in names) for attributes in filled.values()}
+    if len(distinct) < len(children) or not names:
+        id_attribute = _ID_ATTRIBUTE
+        while any(id_attribute in attributes for attributes in filled.values()):
+            id_attribute += " id"
+        names = (*names, id_attribute)
+        filled = {identifier: attributes | {id_attribute: identifier} for identifier, attributes in filled.items()}
     members = [
         product if product is parent else replace(product, attributes=filled[product.id]) for product in products
     ]
@@ -166,9 +166,9 @@ def _filled(child: Product, names: Sequence[str]) -> dict[str, str]:
 
 
 def _parent(group: str, products: Sequence[Product]) -> Product | None:
-    """The product after which the group is named, if it has no value for anything in which the others differ.
+    """The product whose id is the group's, if it has no value for any attribute in which the others differ.
 
-    A product that has such values is one to be chosen like the others, whatever the group is called.
+    If it has such a value, it is a variant like the others, whatever the group is called.
     """
     named = next((product for product in products if product.id == group), None)
     if named is None:
@@ -193,10 +193,10 @@ def _ordered(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str = ",") -> int:
-    """Writes a table as UTF-8 text, atomically; returns how many rows stand below the header.
+    """Writes a table atomically as UTF-8 text; returns the number of rows below the header.
 
-    Cells are written as they are. An apostrophe before a cell that a spreadsheet would calculate, as our own
-    reports have it, would become part of the shop's data.
+    Cells are written as they are. The apostrophe that our own reports put before a cell that looks like a formula
+    would become part of the shop's data.
     """
     count = 0
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:

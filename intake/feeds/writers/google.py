@@ -9,14 +9,14 @@ from candidates.errors import VariantsError
 from intake.feeds.writers.families import Family, write_rows
 
 _LONGEST_GROUP = 50
-"""Letters of an `item_group_id`, as Google's product data specification has it."""
+"""Maximum length of an `item_group_id`, from Google's product data specification."""
 
 
 def write_google(path: Path, families: Iterable[Family]) -> int:
-    """Writes `id` and `item_group_id`, parted by a tab: Google adds the second to the product with the first.
+    """Writes `id` and `item_group_id`, separated by a tab: Google adds the group to the product with that id.
 
     Raises:
-        VariantsError: A group's id is longer than Google takes.
+        VariantsError: A group's id is longer than Google allows.
     """
     return write_rows(path, ("id", "item_group_id"), _rows(families), "\t")
 
@@ -25,8 +25,8 @@ def _rows(families: Iterable[Family]) -> Iterator[tuple[str, str]]:
     for family in families:
         if len(family.group) > _LONGEST_GROUP:
             raise VariantsError(
-                f"the group {family.group!r} of the product {family.members[0].id!r} has {len(family.group)} letters, "
-                f"and Google takes {_LONGEST_GROUP}",
+                f"the group {family.group!r} of the product {family.members[0].id!r} has {len(family.group)} "
+                f"characters; Google allows {_LONGEST_GROUP}",
                 "Give the group a shorter id with --groups",
             )
         for member in family.members:

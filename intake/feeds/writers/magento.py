@@ -1,4 +1,4 @@
-"""Groups as configurable products of Magento (Adobe Commerce), each behind its simple children."""
+"""Groups as configurable products of Magento (Adobe Commerce), each after its simple children."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _HEADER = (
     *("configurable_variations", "configurable_variation_labels"),
 )
 
-# Magento parts `configurable_variations` at every pipe, comma and equals sign and knows no escape for them; a
-# quotation mark at the beginning is taken for one around the value.
-_UNSAYABLE = re.compile(r'[|,=]|\A"')
+# Magento splits `configurable_variations` at every pipe, comma and equals sign and has no escape for them; it reads a
+# quotation mark at the beginning as one that encloses the value.
+_NOT_ALLOWED = re.compile(r'[|,=]|\A"')
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _RESERVED = frozenset(("sku", "display"))
 
 
 def write_magento(path: Path, families: Iterable[Family]) -> int:
-    """Writes each member as a simple product with the values by which it is chosen, then the configurable one.
+    """Writes each member as a simple product with its distinguishing values, then the configurable product.
 
-    Only a configurable product that the shop does not have yet is given an attribute set: an import would move
-    products that are there into the set named beside them.
+    Only a configurable product that the shop does not have yet gets an attribute set, because an import moves existing
+    products into the set in their row.
 
     Raises:
-        VariantsError: An id or a value has a letter that Magento's list of variations can't hold, an id is too
-            long, or an attribute's name is no attribute code.
+        VariantsError: An id or value has a character that Magento's list of variations can't contain, an id is too
+            long, or an attribute's name is not a valid attribute code.
     """
     return write_rows(path, _HEADER, _rows(families))
 
@@ -53,7 +53,7 @@ def _rows(families: Iterable[Family]) -> Iterator[tuple[str, ...]]:
 
 
 def _name(family: Family) -> str:
-    # A new product's address is made from its name, and two products can't have one address.
+    # Magento derives a new product's URL from its name, and two products can't share a URL.
     names = {child.title.casefold() for child in family.children}
     new = family.parent is None and family.title.casefold() in names
     return f"{family.title} {family.key}" if new else family.title
@@ -62,29 +62,29 @@ def _name(family: Family) -> str:
 def _sku(sku: str, product: Product) -> str:
     if len(sku) > _LONGEST_SKU:
         raise VariantsError(
-            f"the SKU {sku!r} (of the product {product.id!r} or its group) has {len(sku)} letters, "
-            f"and Magento takes {_LONGEST_SKU}",
-            "Shorten it: a product's in the shop, a group's with --groups",
+            f"the SKU {sku!r} (of the product {product.id!r} or its group) has {len(sku)} characters; "
+            f"Magento allows {_LONGEST_SKU}",
+            "Shorten it: a product's SKU in the shop, a group's with --groups",
         )
     return sku
 
 
 def _listed_sku(child: Product) -> str:
-    if found := _UNSAYABLE.search(child.id):
+    if found := _NOT_ALLOWED.search(child.id):
         raise VariantsError(
-            f"the SKU {child.id!r} has a {found[0]!r}, which Magento's list of variations can't hold",
-            "Change it in the shop, and export the feed anew",
+            f"the SKU {child.id!r} has a {found[0]!r}, which Magento's list of variations can't contain",
+            "Change the SKU in the shop, and export the feed again",
         )
     return _sku(child.id, child)
 
 
 def _value(child: Product, name: str) -> str:
     value = child.attributes[name]
-    if found := _UNSAYABLE.search(value):
+    if found := _NOT_ALLOWED.search(value):
         raise VariantsError(
-            f"the product {child.id!r} has {name} {value!r}, and Magento's list of variations can't hold the "
+            f"the product {child.id!r} has {name} {value!r}; Magento's list of variations can't contain the "
             f"{found[0]!r}",
-            "Write the value otherwise, in the shop and in the feed",
+            "Change the value in the shop and in the feed",
         )
     return value
 
@@ -94,7 +94,7 @@ def _code(name: str, family: Family) -> str:
     same = [other for other in family.varies if re.sub(r"[\s-]+", "_", other) == code]
     if not _CODE.fullmatch(code) or code in _RESERVED or len(same) > 1:
         raise VariantsError(
-            f"the product {family.children[0].id!r} varies in {name!r}, which can't be an attribute code of Magento",
-            "Call the attribute by its code (small letters, digits and _, a letter first) in the feed",
+            f"the product {family.children[0].id!r} varies in {name!r}, which is not a valid attribute code in Magento",
+            "Name the attribute by its code in the feed (a lower-case letter, then lower-case letters, digits and _)",
         )
     return code

@@ -1,4 +1,4 @@
-"""Groups as products of Shopify: one handle a family, one variant row a member."""
+"""Groups as products of Shopify: one handle per family, one variant row per member."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from candidates.errors import VariantsError
 from intake.feeds.writers.families import Family, one_line, shown, write_rows
 
 MOST_OPTIONS = 3
-"""Options of one product, at most."""
+"""Maximum options of one product."""
 
 MOST_VARIANTS = 2048
-"""Variants of one product, at most."""
+"""Maximum variants of one product."""
 
 _LONGEST = 255
-"""Letters of a handle and of an option's value, at most."""
+"""Maximum length of a handle and of an option's value, in characters."""
 
 _JOIN = " / "
 _HEADER = (
@@ -31,13 +31,13 @@ _ADDRESS = re.compile("https?://", re.IGNORECASE)
 
 
 def write_shopify(path: Path, families: Iterable[Family]) -> int:
-    """Writes one product a family: its title on the first row, and a row with SKU and options for each member.
+    """Writes one product per family: its title on the first row, and a row with SKU and options for each member.
 
-    A parent that is not itself sold has no row, since in Shopify the handle stands for the whole; where it has
-    but one child there is no group to write.
+    A parent that is not sold itself gets no row, because in Shopify the handle represents the family. A parent with
+    only one child is not written.
 
     Raises:
-        VariantsError: A family has more variants, or an option a longer value, than Shopify takes.
+        VariantsError: A family has more variants, or an option value is longer, than Shopify allows.
     """
     return write_rows(path, _HEADER, _rows(families))
 
@@ -50,8 +50,8 @@ def _rows(families: Iterable[Family]) -> Iterator[list[str]]:
         if len(family.children) > MOST_VARIANTS:
             raise VariantsError(
                 f"the group {family.group!r} of the product {family.children[0].id!r} has "
-                f"{len(family.children):,} variants, and Shopify takes {MOST_VARIANTS:,}",
-                "Part the group in two with --groups",
+                f"{len(family.children):,} variants; Shopify allows {MOST_VARIANTS:,}",
+                "Split the group in two with --groups",
             )
         handle = handle_of(family.group, handles)
         handles.add(handle)
@@ -60,11 +60,11 @@ def _rows(families: Iterable[Family]) -> Iterator[list[str]]:
 
 def _variants(family: Family, handle: str) -> Iterator[list[str]]:
     names, values = _options(family)
-    # Names and title stand on the first row alone; the rows that continue a handle inherit them.
+    # Only the first row has the title and the option names; the handle's other rows inherit them.
     heads = chain([(family.title, names)], repeat(("", [""] * len(names))))
     listed = {""}
     for member, chosen, (title, head) in zip(family.children, values, heads, strict=False):
-        # A shop fetches pictures from the web; a path on the exporter's disk means nothing to it.
+        # A shop downloads pictures from the web, so a path on our disk is of no use to it.
         picture = next((picture for picture in member.pictures if _ADDRESS.match(picture)), "")
         options = list(chain.from_iterable(zip(head, chosen, strict=True)))
         options += [""] * (2 * MOST_OPTIONS - len(options))
@@ -74,7 +74,7 @@ def _variants(family: Family, handle: str) -> Iterator[list[str]]:
 
 
 def _options(family: Family) -> tuple[list[str], list[list[str]]]:
-    """Names of the options, and each child's values; what goes beyond Shopify's limit is joined in the last."""
+    """The options' names and each child's values; options beyond Shopify's limit are joined into the last one."""
     names = list(family.varies)
     values = [[child.attributes[name] for name in names] for child in family.children]
     if len(names) > MOST_OPTIONS:
@@ -87,18 +87,18 @@ def _options(family: Family) -> tuple[list[str], list[list[str]]]:
     for child, own in zip(family.children, values, strict=True):
         if max(map(len, own)) > _LONGEST:
             raise VariantsError(
-                f"the product {child.id!r} has an option value of {max(map(len, own))} letters, "
-                f"and Shopify takes {_LONGEST}",
-                "Shorten the value in the feed, or leave its column out",
+                f"the product {child.id!r} has an option value of {max(map(len, own))} characters; "
+                f"Shopify allows {_LONGEST}",
+                "Shorten the value in the feed, or leave out its column",
             )
     return [shown(name) for name in names], values
 
 
 def handle_of(group: str, taken: set[str]) -> str:
-    """A group's id as a Shopify handle: small letters, digits and hyphens.
+    """A group's id as a Shopify handle: lower-case letters, digits and hyphens.
 
-    What is a handle already stays as it is. Where two ids would have the same handle, the later one's ends in a
-    digest of its id, so that it is the same in every file.
+    An id that already is a handle is not changed. If two ids would have the same handle, the later one gets a digest
+    of its id at the end, which is the same in every file.
     """
     handle = re.sub(r"[^\w]+", "-", group.lower()).strip("-")[: _LONGEST - 55].strip("-") or "group"
     if handle in taken:
@@ -107,10 +107,10 @@ def handle_of(group: str, taken: set[str]) -> str:
 
 
 def amount(price: str) -> str:
-    """The amount of a price without its currency, with a decimal point; empty where there is not exactly one.
+    """The amount of a price without its currency, with a decimal point; empty unless there is exactly one amount.
 
-    A single comma with three digits behind it parts thousands; a single point never does, since the formats that
-    are read here write decimals with it.
+    A single comma followed by three digits is a thousands separator. A single point never is, because the formats
+    read here use it as the decimal point.
     """
     found = _AMOUNT.findall(price)
     if len(found) != 1:

@@ -3,10 +3,11 @@ import csv
 import gzip
 import io
 import random
+import re
 import tracemalloc
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from candidates.errors import FeedError, SettingsError
@@ -50,10 +51,18 @@ tricky = st.text(alphabet='"\\\t\n\r, aé', max_size=12).filter(
 @example([["", "x\n,y", *[""] * 9], ["", ",\n", *[""] * 9]], ",", csv.QUOTE_MINIMAL, "\n")
 def test_what_a_standard_writer_wrote_is_read_as_it_was(tmp_path_factory, records, delimiter, quoting, ending):
     records = [[f"id{number}", *record] for number, record in enumerate(records)]
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=ending).writerows([COLUMNS, *records])
-    read = cells(tmp_path_factory.getbasetemp(), text.getvalue(), delimiter)
+    for record in records:
+        # The documented exception: a line that begins inside a quoted text and has as many delimiters as the header.
+        _, *continued = re.split("[\r\n]+", written([record], delimiter, quoting, ending))
+        assume(all(line.count(delimiter) < WIDTH - 1 for line in continued))
+    read = cells(tmp_path_factory.getbasetemp(), written([COLUMNS, *records], delimiter, quoting, ending), delimiter)
     assert read == [[cell.strip() for cell in record] for record in records]
+
+
+def written(rows, delimiter, quoting, ending):
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=ending).writerows(rows)
+    return text.getvalue()
 
 
 stray = st.text(alphabet='" a\\', max_size=6)
@@ -146,7 +155,7 @@ def test_old_line_endings(tmp_path):
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_byte_order_mark(tmp_path, mark):
-    assert table(tmp_path, mark + b'"a"\tb\n1\t2\n').given == ("a", "b")
+    assert table(tmp_path, mark + b'"a"\tb\n1\t2\n').columns == ("a", "b")
 
 
 def test_trailing_empty_columns(tmp_path):
@@ -232,7 +241,7 @@ def test_lines_that_are_too_long_are_refused_one_by_one(tmp_path, monkeypatch):
         ("line 6", ""),
         ("line 8", "5"),
     ]
-    assert {row.reason for row in read if isinstance(row, Refusal)} == {"a line of more than 100 letters"}
+    assert {row.reason for row in read if isinstance(row, Refusal)} == {"a line of more than 100 characters"}
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
@@ -256,18 +265,20 @@ def test_a_line_that_is_too_long_ends_a_quoted_field(tmp_path, monkeypatch):
     monkeypatch.setattr("intake.feeds.delimited._LONGEST_LINE", 100)
     read = rows(tmp_path, f'a\tb\n1\t"open\n{"x" * 200}"\n2\ty\n')
     assert read[0] == Row(2, ["1", '"open', ""])
-    assert (read[1].where, read[1].reason) == ("line 3", "a line of more than 100 letters")
+    assert (read[1].where, read[1].reason) == ("line 3", "a line of more than 100 characters")
     assert read[2] == Row(4, ["2", "y", ""])
 
 
 def test_a_header_that_is_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr("intake.feeds.delimited._LONGEST_LINE", 100)
     monkeypatch.setattr("intake.feeds.delimited._MOST_COLUMNS", 30)
-    with pytest.raises(FeedError, match=r"feed\.txt: its first line has more than 100 letters. Look for line breaks"):
+    with pytest.raises(
+        FeedError, match=r"feed\.txt: its first line has more than 100 characters. Check for missing line breaks"
+    ):
         table(tmp_path, "a\t" + "x" * 200)
-    with pytest.raises(FeedError, match=r"names 31 columns. A feed has 30 at most"):
+    with pytest.raises(FeedError, match=r"names 31 columns. Use at most 30 columns"):
         table(tmp_path, "a\t" * 31)
-    assert len(table(tmp_path, "a\t" * 30).given) == 30
+    assert len(table(tmp_path, "a\t" * 30).columns) == 30
 
 
 def test_a_line_without_end_is_read_in_little_memory(tmp_path):
@@ -334,9 +345,9 @@ def test_settings_that_do_not_fit_the_feed(tmp_path):
     made = table(tmp_path, "id\ttitle\n", settings=FeedSettings())
     names = {"id": "id", "title": "title", "group": "item_group_id"}
     made.require(FeedSettings(columns={"title": "Title", "item_group_id": "id"}, seller_column="title"), names)
-    with pytest.raises(SettingsError, match=r"titel.*There are id, title, group"):
+    with pytest.raises(SettingsError, match=r"titel.*Use one of id, title, group"):
         made.require(FeedSettings(columns={"titel": "title"}), names)
-    with pytest.raises(FeedError, match=r"naam, shop, which the feed lacks.*It has id, title"):
+    with pytest.raises(FeedError, match=r"naam, shop, which the feed lacks.*Use one of its columns: id, title"):
         made.require(FeedSettings(columns={"title": "naam"}, seller_column="shop"), names)
 
 

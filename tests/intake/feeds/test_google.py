@@ -164,12 +164,12 @@ def test_own_column_names(tmp_path):
     "columns", ["title\timage_link", "id\tprice", "id:title:image_link", "sku\tname", "id-title", "title id image_link"]
 )
 def test_other_tables_are_not_taken_for_googles(tmp_path, columns):
-    with pytest.raises(FeedError, match="not recognised"):
+    with pytest.raises(FeedError, match="match no known format"):
         read(tmp_path, columns + "\n1\t2\n")
 
 
 def test_a_feed_called_google_that_is_none(tmp_path):
-    with pytest.raises(FeedError, match=r"with the columns id and title or image_link; it has nr, naam"):
+    with pytest.raises(FeedError, match=r"with the columns id and title or image_link; this one has nr, naam"):
         read(tmp_path, "nr;naam\n1;a\n", format="google-tsv")
 
 

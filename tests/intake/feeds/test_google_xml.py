@@ -252,9 +252,9 @@ def test_references_are_left_alone_where_xml_has_none(tmp_path):
         ("<item><g:id>x</g:id><!ENTITY a 'b'></item>", "not well-formed XML: a document type declaration on line 3"),
         (
             "<item><g:id>x</g:id>" + "<a>" * 10_000 + "</a>" * 10_000 + "</item>",
-            "elements within elements, more than 100 deep",
+            "elements nested more than 100 deep",
         ),
-        ("<item><g:id>x</g:id>" + "<a>" * 10_000 + "</item>", "elements within elements, more than 100 deep"),
+        ("<item><g:id>x</g:id>" + "<a>" * 10_000 + "</item>", "elements nested more than 100 deep"),
         ("<item><g:id>x</g:id><title>a</title>", "not well-formed XML: <item> is not closed before the next"),
         ("<item><g:id>x</g:id><title><![CDATA[a</title></item>", "not well-formed XML: <![CDATA[ is not closed"),
         ("<item><g:id>x</g:id><!-- a </item>", "not well-formed XML: <!-- is not closed"),
@@ -286,7 +286,7 @@ def test_what_is_wrong_is_told_in_letters_that_can_be_shown(tmp_path):
     found = rows(tmp_path, b"<\xe9a\x07:rss></\xe9\x07:item><\xe9:item></a>", encoding="utf-8")
     assert told(found) == [
         ("line 1", "not well-formed XML: </:item> without its start tag"),
-        ("line 1", "not well-formed XML: the file ends within <:item>"),
+        ("line 1", "not well-formed XML: the file ends inside <:item>"),
     ]
     with pytest.raises(FeedError, match=r"its root element is a:urls\."):
         rows(tmp_path, b"<\xe9a\x07:urls/>", encoding="utf-8")
@@ -416,7 +416,7 @@ def test_a_web_page_is_told(tmp_path):
     "content", ["", "id\ttitle\n1\ta\n", "<urlset><url/></urlset>", "<!-- never closed", "<<<", "<"]
 )
 def test_no_feed_in_xml(tmp_path, content):
-    with pytest.raises(FeedError, match="as Google Merchant XML it must be RSS"):
+    with pytest.raises(FeedError, match="Google Merchant XML must be RSS"):
         rows(tmp_path, content)
 
 
@@ -450,7 +450,7 @@ def test_the_encoding_in_the_settings_is_stronger(tmp_path):
 
 def test_a_declared_encoding_that_nobody_knows(tmp_path):
     content = ('<?xml version="1.0" encoding="klingon"?>' + rss(item(1, "café"))).encode("latin-1")
-    with pytest.raises(FeedError, match=r"names the encoding klingon, which is not known\. Name it with --encoding"):
+    with pytest.raises(FeedError, match=r"names an unknown encoding, klingon\. Name the encoding with --encoding"):
         rows(tmp_path, content)
 
 
@@ -470,7 +470,8 @@ def test_own_names_and_sellers(tmp_path):
 )
 def test_a_name_that_the_feed_lacks(tmp_path, chosen, lacking):
     with pytest.raises(
-        FeedError, match=f"the settings name the column {lacking}, which the feed lacks. It has id, title"
+        FeedError,
+        match=f"the settings name the column {lacking}, which the feed lacks. Use one of its columns: id, title",
     ):
         rows(tmp_path, rss("<item>", item(1)), **chosen)
 
@@ -482,9 +483,9 @@ def test_a_name_that_the_feed_lacks(tmp_path, chosen, lacking):
         ("\n <?xml version='1.0'?>" + rss(), "XML with the root element rss"),
         (
             f"<feed xmlns='{ATOM}'><entry><x/></entry></feed>",
-            "XML with the root element feed, its items with nothing that is known",
+            "XML with the root element feed, its items with no known element",
         ),
-        ("<!DOCTYPE rss>" + rss(item(1)), "it begins as XML does"),
+        ("<!DOCTYPE rss>" + rss(item(1)), "it begins like XML"),
         ("id\ttitle\n<b>1</b>\ta\n", ""),
         ("< 5\tid\n", ""),
         ("", ""),
@@ -501,7 +502,7 @@ def test_recognised_with_the_encoding_that_it_declares(tmp_path):
     )
     feed = read_feed(tmp_path / "feed", FeedSettings())
     assert feed.format == "google-xml"
-    assert "its items with id, title, in windows-1251 as it says" in feed.detected_by
+    assert "its items with id, title, in windows-1251 as declared" in feed.detected_by
 
 
 def test_every_row_is_counted(tmp_path):

@@ -135,31 +135,35 @@ def test_what_the_standard_writer_wrote_is_read_as_it_was(tmp_path_factory, writ
 @pytest.mark.parametrize(
     ("line", "identifier", "reason"),
     [
-        ("no JSON at all", "", "not JSON (Expecting value at letter 1)"),
-        ('{"id": "x", "title": "cut', "", "not JSON (Unterminated string starting at letter 22)"),
-        ('{"id": "x"} {"id": "y"}', "", "not JSON (Extra data at letter 13)"),
-        ('{"id": "x", "title": "a\tb"}', "", "not JSON (Invalid control character at letter 24)"),
-        ('{"id": "x", "price": NaN}', "", "not JSON (NaN is no JSON number)"),
-        ('{"id": "x", "price": -Infinity}', "", "not JSON (-Infinity is no JSON number)"),
-        ("[1, 2]", "", "no JSON object"),
-        ('"text"', "", "no JSON object"),
-        ("null", "", "no JSON object"),
-        ("[" * 100_000, "", "JSON nested too deep"),
-        ('{"id": "x", "a": ' + '{"a":' * 100_000 + "1" + "}" * 100_001, "", "JSON nested too deep"),
-        ('{"id": "x", "title": {"en": "a"}}', "x", "title holds an object where a text belongs"),
-        ('{"id": "x", "title": ["a"]}', "x", "title holds a list where a text belongs"),
-        ('{"id": {"a": 1}, "title": "a"}', "", "id holds an object where a text belongs"),
-        ('{"id": "x", "pictures": [{"src": "a.jpg"}]}', "x", "pictures holds an object where a text belongs"),
-        ('{"id": "x", "image_link": {"src": "a.jpg"}}', "x", "image_link holds an object where a text belongs"),
-        ('{"id": "x", "attributes": ["red"]}', "x", "attributes is no object of names and texts"),
-        ('{"id": "x", "attributes": {"size": [1]}}', "x", "attributes.size holds a list where a text belongs"),
-        ('{"id": "x", "attributes": {"a\\u0007": {}}}', "x", "attributes.a holds an object where a text belongs"),
-        ('{"id": "x", "attributes": {"\\ud83d": {}}}', "x", "attributes holds half a letter (an unpaired surrogate)"),
-        ('{"id": "x", "title": "a\\ud83d"}', "x", "title holds half a letter (an unpaired surrogate)"),
+        ("no JSON at all", "", "not JSON (Expecting value at character 1)"),
+        ('{"id": "x", "title": "cut', "", "not JSON (Unterminated string starting at character 22)"),
+        ('{"id": "x"} {"id": "y"}', "", "not JSON (Extra data at character 13)"),
+        ('{"id": "x", "title": "a\tb"}', "", "not JSON (Invalid control character at character 24)"),
+        ('{"id": "x", "price": NaN}', "", "not JSON (NaN is not a JSON number)"),
+        ('{"id": "x", "price": -Infinity}', "", "not JSON (-Infinity is not a JSON number)"),
+        ("[1, 2]", "", "not a JSON object"),
+        ('"text"', "", "not a JSON object"),
+        ("null", "", "not a JSON object"),
+        ("[" * 100_000, "", "JSON nested too deeply"),
+        ('{"id": "x", "a": ' + '{"a":' * 100_000 + "1" + "}" * 100_001, "", "JSON nested too deeply"),
+        ('{"id": "x", "title": {"en": "a"}}', "x", "title is an object, not a text"),
+        ('{"id": "x", "title": ["a"]}', "x", "title is a list, not a text"),
+        ('{"id": {"a": 1}, "title": "a"}', "", "id is an object, not a text"),
+        ('{"id": "x", "pictures": [{"src": "a.jpg"}]}', "x", "pictures is an object, not a text"),
+        ('{"id": "x", "image_link": {"src": "a.jpg"}}', "x", "image_link is an object, not a text"),
+        ('{"id": "x", "attributes": ["red"]}', "x", "attributes is not an object of names and texts"),
+        ('{"id": "x", "attributes": {"size": [1]}}', "x", "attributes.size is a list, not a text"),
+        ('{"id": "x", "attributes": {"a\\u0007": {}}}', "x", "attributes.a is an object, not a text"),
+        (
+            '{"id": "x", "attributes": {"\\ud83d": {}}}',
+            "x",
+            "attributes contains half a character (an unpaired surrogate)",
+        ),
+        ('{"id": "x", "title": "a\\ud83d"}', "x", "title contains half a character (an unpaired surrogate)"),
         (
             '{"id": "x\\udce9", "title": "a"}',
             "x\N{REPLACEMENT CHARACTER}",
-            "id holds half a letter (an unpaired surrogate)",
+            "id contains half a character (an unpaired surrogate)",
         ),
         ('{"id": "x", "title": "caf\udce9"}', "", "bytes that are not UTF-8"),
         ('{"id": "x", "title": "' + "y" * json_lines.LONGEST_LINE + '"}', "", "a line of more than 4 MiB"),
@@ -184,13 +188,15 @@ def test_unknown_names_are_ignored_whatever_they_hold(tmp_path):
 @pytest.mark.parametrize("content", ['[{"id": "1"}, {"id": "2"}]', '\n [\n{"id": "1"},\n{"id": "2"}\n]\n', "[", "[]"])
 def test_an_array_is_told_with_the_way_out(tmp_path, content):
     (tmp_path / "feed.json").write_text(content)
-    with pytest.raises(FeedError, match=r"is one JSON array; write one object a line. `jq -c '\.\[\]' FEED"):
+    with pytest.raises(
+        FeedError, match=r"is one JSON array, not one object per line. Convert it with `jq -c '\.\[\]' FEED"
+    ):
         read_feed(tmp_path / "feed.json", FeedSettings())
 
 
 def test_objects_that_are_no_products(tmp_path):
     (tmp_path / "feed.json").write_text('{"products": [{"id": "1", "title": "a"}], "next": null}')
-    with pytest.raises(FeedError, match=r"as JSON Lines it must be one JSON object a line.*it has products, next"):
+    with pytest.raises(FeedError, match=r"JSON Lines must be one JSON object per line.*has products, next"):
         read_feed(tmp_path / "feed.json", FeedSettings())
 
 
@@ -231,7 +237,8 @@ def test_a_seller_column_by_our_name(tmp_path):
 def test_a_name_that_the_feed_lacks(tmp_path, chosen, lacking):
     content = lines("broken", {"id": "1", "title": "a"})
     with pytest.raises(
-        FeedError, match=f"the settings name the column {lacking}, which the feed lacks. It has id, title"
+        FeedError,
+        match=f"the settings name the column {lacking}, which the feed lacks. Use one of its columns: id, title",
     ):
         rows(tmp_path, content, **chosen)
 
@@ -245,18 +252,18 @@ def test_a_name_that_comes_late_must_come_within_a_thousand_rows(tmp_path):
 
 
 def test_a_name_of_ours_that_there_is_not(tmp_path):
-    with pytest.raises(SettingsError, match="no such name titel"):
+    with pytest.raises(SettingsError, match="unknown name titel"):
         rows(tmp_path, lines({"id": 1}), columns={"titel": "id"})
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"id": 1, "Title": "a", "x": 1}', "one JSON object a line, with id, title"),
-        ('\nbroken\n{"pictures": "a"}\n', "one JSON object a line, with pictures"),
-        ('{"x": 1}', "one JSON object a line"),
-        ("{}", "one JSON object a line"),
-        ('{"id": "' + "x" * 100_000 + '"}', "begins as a JSON object does"),
+        ('{"id": 1, "Title": "a", "x": 1}', "one JSON object per line, with id, title"),
+        ('\nbroken\n{"pictures": "a"}\n', "one JSON object per line, with pictures"),
+        ('{"x": 1}', "one JSON object per line"),
+        ("{}", "one JSON object per line"),
+        ('{"id": "' + "x" * 100_000 + '"}', "begins like a JSON object"),
         ("[{}]", "one JSON array"),
         ("id\ttitle\n1\ta\n", ""),
         ('"id"\t"title"\n', ""),

@@ -175,7 +175,7 @@ def test_bad_rows_are_refused_one_by_one(tmp_path, monkeypatch):
         found = rows(tmp_path, {"id": ["1", "2", "3", "4"], "title": column, "pictures": [[], [], ["y" * 40], []]})
         assert found[0] == Product("1", "a", line=1)
         assert [(one.where, one.id, one.reason) for one in found[1:]] == [
-            ("line 2", "2", "title holds half a letter (an unpaired surrogate)"),
+            ("line 2", "2", "title contains half a character (an unpaired surrogate)"),
             ("line 3", "3", "a row of more than 0 MiB"),
             ("line 4", "4", "a row of more than 0 MiB"),
         ]
@@ -184,19 +184,19 @@ def test_bad_rows_are_refused_one_by_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"title": pa.array([["a"]])}, "the column title is list<.*>, which can't be text"),
-        ({"title": pa.array([{"en": "a"}])}, "the column title is struct<.*>, which can't be text"),
-        ({"title": ["a"], "price": pa.array([[("a", "b")]], MAP)}, "the column price is map<.*>, which can't be text"),
+        ({"title": pa.array([["a"]])}, "the column title is list<.*>, not text"),
+        ({"title": pa.array([{"en": "a"}])}, "the column title is struct<.*>, not text"),
+        ({"title": ["a"], "price": pa.array([[("a", "b")]], MAP)}, "the column price is map<.*>, not text"),
         (
             {"title": ["a"], "pictures": pa.array([[["a"]]])},
-            "the column pictures is list<.*>, which is no text or list",
+            "the column pictures is list<.*>, not a text or a list",
         ),
         (
             {"title": ["a"], "attributes": ["red"]},
-            "the column attributes is string, which is no map or struct of texts",
+            "the column attributes is string, not a map or struct of texts",
         ),
-        ({"title": ["a"], "attributes": pa.array([{"a": ["b"]}])}, "attributes is struct<.*>, which is no map"),
-        ({"name": ["a"]}, "as a Parquet feed it must be a table with the columns id and title.*it has id, name"),
+        ({"title": ["a"], "attributes": pa.array([{"a": ["b"]}])}, "attributes is struct<.*>, not a map"),
+        ({"name": ["a"]}, "a Parquet feed must be a table with the columns id and title.*has id, name"),
     ],
 )
 def test_columns_that_are_not_fit(tmp_path, columns, said):
@@ -205,7 +205,7 @@ def test_columns_that_are_not_fit(tmp_path, columns, said):
 
 
 def test_no_id(tmp_path):
-    with pytest.raises(FeedError, match=r"it has sku, title\. Name its columns with --map"):
+    with pytest.raises(FeedError, match=r"has sku, title\. Map its column names with --map"):
         rows(tmp_path, {"sku": ["1"], "title": ["a"]})
 
 
@@ -229,7 +229,9 @@ def test_a_broken_file_is_an_error_whatever_broke_it(tmp_path):
 def test_a_file_that_swells_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "UNSUSPICIOUS", 2**16)
     columns = {"id": ["1"], "title": ["x" * 2**20]}
-    with pytest.raises(FeedError, match=r"unpacks to 1,\d+,\d+ bytes, too much for a Parquet file of \d+"):
+    with pytest.raises(
+        FeedError, match=r"decompresses to 1,\d+,\d+ bytes, suspiciously many for a Parquet file of \d+"
+    ):
         rows(tmp_path, columns, compression="zstd", write_statistics=False)
     assert len(rows(tmp_path, columns, compression="none")) == 1
 
@@ -266,7 +268,8 @@ def test_own_names_and_sellers(tmp_path):
 )
 def test_a_name_that_the_feed_lacks(tmp_path, chosen, lacking):
     with pytest.raises(
-        FeedError, match=f"the settings name the column {lacking}, which the feed lacks. It has id, title"
+        FeedError,
+        match=f"the settings name the column {lacking}, which the feed lacks. Use one of its columns: id, title",
     ):
         rows(tmp_path, {"id": ["1"], "title": ["a"]}, FeedSettings(**chosen))
 

@@ -81,11 +81,11 @@ def test_the_order_of_refusals_and_products_is_the_feeds(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id\ttitle\n", "none of its 0 rows can be used. Below the column names there must be products"),
+        ("id\ttitle\n", "none of its 0 rows can be used. Add products below the column names"),
         ("id\ttitle\n\t\n\n", "none of its 0 rows can be used"),
         ("id\ttitle\n1\t\n2\t\n", "none of its 2 rows can be used, first line 2: neither a title nor a picture"),
         ("", "is empty"),
-        (b"\x1f\x8b\x08\0", "its gzip data are broken or cut off"),
+        (b"\x1f\x8b\x08\0", "its gzip data are damaged or truncated"),
         (gzip.compress(b"id\ttitle\n", mtime=0), "none of its 0 rows can be used"),
         ("id\ttitle\n".encode("utf-16"), "none of its 0 rows can be used"),
     ],
@@ -125,7 +125,7 @@ def test_a_mistyped_map_is_named(tmp_path):
 
 
 def test_a_sellers_column_that_is_not_there(tmp_path):
-    with pytest.raises(FeedError, match=r"the column shop, which the feed lacks.*It has id, title"):
+    with pytest.raises(FeedError, match=r"the column shop, which the feed lacks.*Use one of its columns: id, title"):
         read(tmp_path, "id\ttitle\n1\ta\n", seller_column="shop")
 
 

@@ -72,7 +72,7 @@ def test_a_seller_may_have_settings_of_its_own(tmp_path):
     settings = Settings.check({"feed": {"of": {"acme": {"columns": {"id": "nummer", "title": "naam"}}}}}, "here").feed
     read = read_feeds([FeedSource(acme, "acme"), FeedSource(bolt, "bolt")], settings)
     assert read.catalogue.column("title") == ["x", "y"]
-    with pytest.raises(SettingsError, match="no feed of the seller acme"):
+    with pytest.raises(SettingsError, match="the seller acme has no feed"):
         read_feeds([FeedSource(bolt, "bolt")], settings)
 
 

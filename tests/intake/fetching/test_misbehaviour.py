@@ -186,16 +186,16 @@ def test_a_small_bomb_is_counted_unpacked(server, tmp_path):
 
 def test_packed_bytes_cut_short_are_asked_for_again(server, tmp_path):
     url = server.serve("/a", gzip.compress(PNG)[:-9], content_encoding="gzip")
-    assert "cut short" in refusal(tmp_path, url)
+    assert "truncated" in refusal(tmp_path, url)
     assert len(server.asked) == 3
 
 
 def test_packed_in_a_way_not_asked_for(server, tmp_path):
-    assert "packed as br" in refusal(tmp_path, server.serve("/a", PNG, content_encoding="br"))
+    assert "compresses it with br" in refusal(tmp_path, server.serve("/a", PNG, content_encoding="br"))
 
 
 def test_not_packed_as_said(server, tmp_path):
-    assert "not packed as gzip" in refusal(tmp_path, server.serve("/a", PNG, content_encoding="gzip"))
+    assert "not valid gzip" in refusal(tmp_path, server.serve("/a", PNG, content_encoding="gzip"))
 
 
 def test_cut_short_is_asked_for_again_and_then_refused(server, tmp_path):
@@ -205,7 +205,7 @@ def test_cut_short_is_asked_for_again_and_then_refused(server, tmp_path):
         exchange.send(PNG)
         exchange.hang_up()
 
-    assert "cut short" in refusal(tmp_path, server.url("/a"), attempts=2)
+    assert "truncated" in refusal(tmp_path, server.url("/a"), attempts=2)
     assert len(server.asked) == 2
     assert not list((tmp_path / "objects").rglob("*.*"))
 
@@ -217,7 +217,7 @@ def test_chunks_cut_short_are_asked_for_again_and_then_refused(server, tmp_path)
         exchange.send(f"{len(PNG):x}\r\n".encode() + PNG + b"\r\n")
         exchange.hang_up()
 
-    assert "cut short" in refusal(tmp_path, server.url("/a"))
+    assert "truncated" in refusal(tmp_path, server.url("/a"))
     assert len(server.asked) == 3
 
 
@@ -347,7 +347,7 @@ def test_what_is_not_http_is_refused(server, tmp_path, junk):
         exchange.send(junk)
 
     what = refusal(tmp_path, server.url("/a"), attempts=1)
-    assert "is not HTTP" in what or "can't be understood" in what or "failed" in what
+    assert "is not HTTP" in what or "response is invalid" in what or "failed" in what
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -366,7 +366,7 @@ def test_a_location_in_raw_utf8_with_spaces_is_followed(server, tmp_path):
 def test_redirects_in_a_circle(server, tmp_path):
     server.does["/a"] = lambda exchange: exchange.answer(status=302, location="/b")
     server.does["/b"] = lambda exchange: exchange.answer(status=302, location="/a")
-    assert "redirects in a circle" in refusal(tmp_path, server.url("/a"))
+    assert "redirects in a loop" in refusal(tmp_path, server.url("/a"))
     assert server.paths() == ["/a", "/b"]
 
 
@@ -389,8 +389,8 @@ def test_as_many_redirects_as_are_allowed(server, tmp_path):
     [
         ("file:///etc/passwd", "file: URLs are not fetched"),
         ("ftp://127.0.0.1/a", "ftp: URLs are not fetched"),
-        ("http://[", "is no URL"),
-        ("http://me:secret@127.0.0.1/a", "user's name"),
+        ("http://[", "is not a URL"),
+        ("http://me:secret@127.0.0.1/a", "user name"),
     ],
 )
 def test_redirects_to_what_is_not_followed(server, tmp_path, location, what):
@@ -403,7 +403,7 @@ def test_redirects_to_what_is_not_followed(server, tmp_path, location, what):
 
 def test_a_redirect_to_nowhere(server, tmp_path):
     server.does["/a"] = lambda exchange: exchange.answer(status=302)
-    assert "to nowhere" in refusal(tmp_path, server.url("/a"))
+    assert "without a location" in refusal(tmp_path, server.url("/a"))
 
 
 @pytest.mark.parametrize(
@@ -411,15 +411,15 @@ def test_a_redirect_to_nowhere(server, tmp_path):
     [
         (404, "no such picture (404)", 1),
         (410, "no such picture (410)", 1),
-        (403, "does not let us have it (403)", 1),
-        (400, "answers 400", 1),
-        (204, "answers 204", 1),
-        (304, "answers 304", 1),
-        (500, "fails (500)", 3),
-        (502, "fails (502)", 3),
-        (408, "fails (408)", 3),
-        (429, "too much to do (429)", 3),
-        (503, "too much to do (503)", 3),
+        (403, "denies access (403)", 1),
+        (400, "returned status 400", 1),
+        (204, "returned status 204", 1),
+        (304, "returned status 304", 1),
+        (500, "failed (500)", 3),
+        (502, "failed (502)", 3),
+        (408, "failed (408)", 3),
+        (429, "too busy (429)", 3),
+        (503, "too busy (503)", 3),
     ],
 )
 def test_statuses(server, tmp_path, status, what, times):
@@ -480,7 +480,7 @@ def test_a_long_wait_is_not_sat_out_and_the_host_is_left_alone(server, tmp_path)
     server.does["/0"] = lambda exchange: exchange.answer(status=429, retry_after=3600)
     urls = [server.url(f"/{number}") for number in range(20)]
     outcomes = fetch_all(tmp_path, urls, per_host=1)
-    assert all("come back in 3600 seconds" in outcome.what for outcome in outcomes.values())
+    assert all("wait 3600 seconds" in outcome.what for outcome in outcomes.values())
     assert server.paths() == ["/0"]
 
 
@@ -525,13 +525,13 @@ def test_an_unknown_name_is_said(tmp_path):
     limits = FetchSettings(attempts=2)
     url = "http://no-such-shop.example/a.png"
     outcome = Fetcher(tmp_path, limits, resolver=unknown, backoff=0.01).fetch([url])[url]
-    assert "the host no-such-shop.example is not known" in outcome.what
+    assert "the host no-such-shop.example can't be found" in outcome.what
 
 
 def test_nobody_at_the_port_is_said(server, tmp_path):
     with running() as gone:
         url = gone.url("/a")
-    assert "the host 127.0.0.1 does not answer" in refusal(tmp_path, url)
+    assert "the host 127.0.0.1 does not respond" in refusal(tmp_path, url)
 
 
 def test_the_second_address_of_a_host_is_tried(server, tmp_path):

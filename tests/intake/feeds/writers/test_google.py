@@ -38,5 +38,5 @@ def test_our_reader_reads_the_groups_beside_the_titles_of_the_primary_feed(tmp_p
 
 def test_a_group_longer_than_google_takes_is_refused(tmp_path):
     assert write(tmp_path / "out.tsv", ["a", "b"], ["g" * 50] * 2) == 2
-    with pytest.raises(VariantsError, match="of the product 'a' has 51 letters, and Google takes 50"):
+    with pytest.raises(VariantsError, match="of the product 'a' has 51 characters; Google allows 50"):
         write(tmp_path / "out.tsv", ["a", "b"], ["g" * 51] * 2)

@@ -136,11 +136,11 @@ def test_amounts(price, number):
 
 def test_more_variants_than_shopify_takes_are_refused(tmp_path):
     products = [Product(id=f"p{n}") for n in range(MOST_VARIANTS + 1)]
-    with pytest.raises(VariantsError, match=r"'G' of the product 'p0' has 2,049 variants.*Part the group"):
+    with pytest.raises(VariantsError, match=r"'G' of the product 'p0' has 2,049 variants.*Split the group"):
         write(tmp_path / "out.csv", *products)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_value_longer_than_shopify_takes_is_refused(tmp_path):
-    with pytest.raises(VariantsError, match="'a' has an option value of 256 letters"):
+    with pytest.raises(VariantsError, match="'a' has an option value of 256 characters"):
         write(tmp_path / "out.csv", Product(id="a", attributes={"color": "x" * 256}), Product(id="b"))

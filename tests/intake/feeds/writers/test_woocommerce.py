@@ -82,11 +82,11 @@ def test_a_value_that_several_have_is_listed_once(tmp_path):
     [
         (
             [product("a", color="x|y"), product("b")],
-            r"'a' has color 'x\|y'.*can't hold the '\|' there.*Write the value",
+            r"'a' has color 'x\|y'.*can't contain the '\|' there.*Change the value",
         ),
-        ([product("a", color="x\\"), product("b")], "'a' has color .*can't hold the"),
-        ([product("a", color="'=x"), product("b")], "'a' has color .*can't hold the \"'\" there"),
-        ([product("'=a"), product("b")], 'SKU "\'=a" .*begins as.*Change it'),
+        ([product("a", color="x\\"), product("b")], "'a' has color .*can't contain the"),
+        ([product("a", color="'=x"), product("b")], "'a' has color .*can't contain the \"'\" there"),
+        ([product("'=a"), product("b")], 'SKU "\'=a" .*begins with an apostrophe.*Change it'),
     ],
 )
 def test_what_woocommerce_can_not_hold_is_refused_by_name(tmp_path, products, message):
