@@ -231,7 +231,7 @@ def size_classes(groups: NDArray[np.integer]) -> list[tuple[str, int]]:
     sizes = np.bincount(groups[groups >= 0]) if (groups >= 0).any() else np.zeros(0, np.int64)
     made = []
     for low, high in SIZES:
-        name = str(low) if low == high else f"{low}–{high}" if high else f"{low} and more"
+        name = str(low) if low == high else f"{low}–{high}" if high else f"{low} or more"
         made.append((name, int(((sizes >= low) & (sizes <= (high or sizes.max(initial=0)))).sum())))
     return made
 

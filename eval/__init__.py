@@ -1,1 +1,1 @@
-"""Evaluation: how much of what is known each strategy finds, and what it costs in candidates."""
+"""Evaluation: the recall of each strategy on known variants, and its cost in candidates."""

@@ -1,9 +1,8 @@
-"""Metrics of ranked lists against what is known; one relevance pass, then sums over arrays.
+"""Metrics of ranked lists against known variants.
 
-Every metric gives one value a query, NaN for a query without a known variant, so that means, group means,
-intervals and slices all start from the same numbers. Unjudged entries are not relevant; they take a place
-in the list, but nothing counts them as negatives, and `unjudged` says how many there are: where there are
-many, a precision is a lower bound.
+Every metric returns one value per query, NaN for a query without a known variant, so that means, group means,
+intervals and slices all start from the same numbers. Unjudged entries take up ranks and count as not relevant;
+`unjudged` reports their share. Where it is high, precision is a lower bound.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A run's lists with the truth on each entry.
+    """A run's lists with the truth about each entry.
 
     Attributes:
         part: The lists.
         truth: int8 (m,): `VARIANT`, `UNJUDGED` or `NOT_A_VARIANT` for each entry.
         query_rows: int32 (q,): row of each query among the products.
-        known: int64 (q,): how many variants of each query are known.
+        known: int64 (q,): number of known variants of each query.
     """
 
     part: Part
@@ -44,14 +43,14 @@ class Judged:
         return mask
 
     def sums(self, values: NDArray[np.generic]) -> Values:
-        """Sums of one value an entry over each list, float64 (q,)."""
+        """Sums of the entries' values over each list, float64 (q,)."""
         totals: Values = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
         offsets = self.part.offsets - self.part.offsets[0]
         between: Values = totals[offsets[1:]] - totals[offsets[:-1]]
         return between
 
     def hits_before(self) -> Values:
-        """For each entry, how many known variants its list holds up to and with it, float64 (m,)."""
+        """Number of known variants up to and including each entry of a list, float64 (m,)."""
         totals: NDArray[np.int64] = np.concatenate([[0], np.cumsum(self.relevant, dtype=np.int64)])
         starts = np.repeat(self.part.offsets[:-1] - self.part.offsets[0], self.part.counts)
         before: Values = (totals[1:] - totals[starts]).astype(np.float64)
@@ -66,22 +65,22 @@ def judged(run: Run, qrels: Qrels) -> Judged:
     """Looks up the truth on every entry of a run whose queries are products.
 
     Raises:
-        AxisMismatch: The run finds other products than those the truth is about, or a query is none of them.
+        AxisMismatch: The run and the truth are about different products, or a query is not a product.
     """
-    qrels.items.require(run.items, f"the run {run.name!r} and what is known")
+    qrels.items.require(run.items, f"the run {run.name!r} and the known groups")
     part, rows = run.whole(), product_rows(run)
     offsets, _ = qrels.variants(rows)
     return Judged(part, qrels.judge(rows[part.query_rows], part.rows), rows, np.diff(offsets))
 
 
 def product_rows(run: Run) -> NDArray[np.int32]:
-    """Row of each query among the items, int32 (q,); raises `AxisMismatch` for a query that is no product."""
+    """Row of each query among the items, int32 (q,); raises `AxisMismatch` for a query that is not a product."""
     rows = run.items.rows_of(run.queries.ids)
     if (rows < 0).any():
-        stranger = run.queries[int(np.argmin(rows))]
+        unknown_query = run.queries[int(np.argmin(rows))]
         raise AxisMismatch(
-            f"the run {run.name!r}: nothing is known about the query {stranger!r}, which is no product",
-            "Measure runs of products alone",
+            f"the run {run.name!r}: the query {unknown_query!r} is not a product of the catalogue",
+            "Measure only runs whose queries are products",
         )
     return rows
 
@@ -93,17 +92,17 @@ def recall(lists: Judged, k: int) -> Values:
 
 
 def approximate_recall(lists: Judged) -> Values:
-    """The paper's approximate recall@1000 (section 4.1): what the first 1,000 don't hold counts as never returned."""
+    """The paper's approximate recall@1000 (section 4.1): variants beyond rank 1,000 count as not found."""
     return recall(lists, 1000)
 
 
 def precision(lists: Judged, k: int) -> Values:
-    """precision@k: known variants among the first k, over k (a short list counts as filled with others)."""
+    """precision@k: known variants among the first k, over k even where the list is shorter."""
     return lists.per_known(lists.sums(lists.relevant & (lists.part.ranks <= k)) / k)
 
 
 def average_precision(lists: Judged, k: int) -> Values:
-    """AP@k, the field's: precision at the rank of each known variant found, over all known variants."""
+    """AP@k as usually defined: the sum of precision at the rank of each known variant found, over all known ones."""
     at_hit = np.where(lists.relevant & (lists.part.ranks <= k), lists.hits_before() / lists.part.ranks, 0.0)
     return lists.per_known(lists.sums(at_hit) / np.maximum(lists.known, 1))
 
@@ -111,19 +110,19 @@ def average_precision(lists: Judged, k: int) -> Values:
 def mean_precision(lists: Judged, k: int) -> Values:
     """The paper's "average precision": the mean of precision@1 … precision@k (section 4.1).
 
-    It is not the field's average precision: a list whose only hit stands first scores 1/k · Σ 1/i, not 1.
+    This differs from the usual average precision: a list whose only hit is at rank 1 scores 1/k · Σ 1/i, not 1.
     """
     within = lists.part.ranks <= k
     listed = lists.sums(np.where(within, lists.hits_before() / lists.part.ranks, 0.0))
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, k + 1))])
     lengths = np.minimum(lists.part.counts, k)
-    # Behind the end of a short list precision goes on falling: all its hits over each further rank.
+    # Beyond the end of a short list precision keeps falling: all its hits over each further rank.
     behind = lists.sums(lists.relevant & within) * (harmonic[k] - harmonic[lengths])
     return lists.per_known((listed + behind) / k)
 
 
 def r_precision(lists: Judged) -> Values:
-    """R-precision: known variants among the first R, over R, where R is how many are known."""
+    """R-precision: known variants among the first R, over R, where R is the number of known variants."""
     wanted = np.repeat(lists.known, lists.part.counts)
     return lists.per_known(lists.sums(lists.relevant & (lists.part.ranks <= wanted)) / np.maximum(lists.known, 1))
 
@@ -139,7 +138,7 @@ def ndcg(lists: Judged, k: int) -> Values:
 
 
 def unjudged(lists: Judged, k: int) -> Values:
-    """Share of the first k about which nothing is known (of as many as there are): what a precision may hide."""
+    """Share of unjudged entries among the first k, or among all entries of a shorter list."""
     within = lists.part.ranks <= k
     return lists.per_known(lists.sums((lists.truth == UNJUDGED) & within) / np.maximum(lists.sums(within), 1))
 
@@ -156,31 +155,31 @@ METRICS: dict[str, Callable[[Judged], Values]] = {
     "NDCG@10": lambda lists: ndcg(lists, 10),
     "unjudged@10": lambda lists: unjudged(lists, 10),
 }
-"""The metrics of the report, by the field's names."""
+"""The metrics of the report, by their usual names."""
 
 
 def group_numbers(groups: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Numbers the groups from 0 without gaps; a query without a group (−1) is one by itself. int64 (q,)."""
+    """Numbers the groups from 0 without gaps, int64 (q,); a query without a group (−1) becomes a group of one."""
     alone = groups < 0
     keys = np.where(alone, groups.max(initial=0) + np.cumsum(alone), groups)
     return np.unique(keys, return_inverse=True)[1].astype(np.int64)
 
 
 def by_group(values: Values, groups: NDArray[np.int32]) -> float:
-    """The mean over groups of their queries' means, so that a group of thirty counts no more than a pair.
+    """The mean of the groups' means, so that a group of thirty counts no more than a pair.
 
     Args:
         values: float64 (q,): queries whose value is NaN are left out.
-        groups: int32 (q,): the group of each query, −1 for a query of its own.
+        groups: int32 (q,): the group of each query, −1 for a query without a group.
     """
-    there = ~np.isnan(values)
-    numbered = group_numbers(groups[there])
+    measured = ~np.isnan(values)
+    numbered = group_numbers(groups[measured])
     sizes = np.bincount(numbered)
-    return float(np.mean(np.bincount(numbered, values[there]) / sizes)) if len(sizes) else float("nan")
+    return float(np.mean(np.bincount(numbered, values[measured]) / sizes)) if len(sizes) else float("nan")
 
 
 def pairs_completeness(run: Run, qrels: Qrels) -> float:
-    """Known pairs that are candidates in either direction, over all known pairs that hold one of the run's queries."""
+    """Share of the known pairs with at least one of the run's queries that are candidates in either direction."""
     lists = judged(run, qrels)
     offsets, variants = qrels.variants(lists.query_rows)
     known = _pairs(np.repeat(lists.query_rows, np.diff(offsets)), variants, len(run.items))
@@ -190,7 +189,7 @@ def pairs_completeness(run: Run, qrels: Qrels) -> float:
 
 
 def reduction_ratio(run: Run) -> float:
-    """1 − undirected candidate pairs over all pairs that hold one of the run's queries: the comparisons spared."""
+    """Share of comparisons saved: 1 − candidate pairs over all pairs with at least one of the run's queries."""
     part, rows = run.whole(), product_rows(run)
     queries, others = len(rows), len(run.items) - len(rows)
     pairs = queries * (queries - 1) / 2 + queries * others

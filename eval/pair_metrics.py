@@ -1,7 +1,7 @@
-"""Metrics of the precision stage: of pairs with a score or a probability, and of the groups made of them.
+"""Metrics of scored pairs, and of the groups built from them.
 
-A true pair that is no candidate counts as missed: what is known to be true is given as a number beside the pairs.
-Unjudged pairs are neither right nor wrong and are left out everywhere.
+A known variant pair that is not a candidate counts as missed, so the total number of known variants is an argument
+beside the pairs. Unjudged pairs are neither right nor wrong and are left out everywhere.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ Values = NDArray[np.float64]
 Truth = NDArray[np.int8]
 
 PRECISIONS = (0.9, 0.95, 0.99)
-"""Precisions at which recall is told."""
+"""Precisions at which recall is reported."""
 
 LIKELY = 0.05
-"""Calibration is told of pairs above this probability: nearly all others are far below, and drown them."""
+"""Calibration is reported for pairs above this probability; most pairs are far below and would dominate the mean."""
 
 BINS = 10
+"""Number of calibration bins."""
 
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecall:
-    """Precision and recall at every score from which on pairs may be taken, greatest score first.
+    """Precision and recall at every possible threshold, highest threshold first.
 
     Attributes:
-        scores: float64 (s,), distinct and falling: what is at least this is taken.
-        precision: float64 (s,): share of variants among the judged pairs taken.
-        recall: float64 (s,): variants taken, over all that are known.
+        scores: float64 (s,): the thresholds, distinct and falling; pairs with at least this score are accepted.
+        precision: float64 (s,): share of variants among the judged pairs accepted.
+        recall: float64 (s,): variants accepted, over all known variants.
     """
 
     scores: Values
@@ -42,41 +43,41 @@ class PrecisionRecall:
 
     @classmethod
     def of(cls, scores: NDArray[np.floating], truth: Truth, known: int) -> PrecisionRecall:
-        """The curve of some pairs.
+        """The curve of a set of pairs.
 
         Args:
-            scores: (m,): greater is likelier to be a variant.
+            scores: (m,): higher means more likely to be a variant.
             truth: int8 (m,): `VARIANT`, `UNJUDGED` or `NOT_A_VARIANT`.
-            known: How many variants are known in all, those that are no candidates among them.
+            known: Number of known variant pairs, including those that are not candidates.
 
         Raises:
-            VariantsError: A score is NaN, or more of the pairs are variants than are known.
+            VariantsError: A score is NaN, or the pairs contain more variants than `known`.
         """
-        judged, right = _judged(scores, truth)
+        judged_scores, right = _judged(scores, truth)
         if right.sum() > known:
-            raise VariantsError(f"{right.sum():,} of the pairs are variants, but only {known:,} are known in all")
-        order = np.argsort(-judged, kind="stable")
-        ordered, hits = judged[order], np.cumsum(right[order])
-        # Equal scores are taken together or not at all.
+            raise VariantsError(f"{right.sum():,} of the pairs are variants, but only {known:,} are known in total")
+        order = np.argsort(-judged_scores, kind="stable")
+        ordered, hits = judged_scores[order], np.cumsum(right[order])
+        # Pairs with equal scores are accepted together or not at all.
         last = np.flatnonzero(np.diff(ordered, append=-np.inf) != 0) if len(ordered) else np.zeros(0, np.int64)
         return cls(ordered[last], hits[last] / (last + 1), hits[last] / max(known, 1))
 
     @property
     def average_precision(self) -> float:
-        """Mean precision over the recall gained: Σ (recall gained) · precision; what was missed adds nothing."""
+        """Average precision: Σ (recall gained) · precision; missed variants add nothing."""
         return float(np.sum(np.diff(self.recall, prepend=0.0) * self.precision))
 
     def recall_at(self, precision: float) -> float:
-        """The greatest recall at which precision is at least this; 0 where it is nowhere."""
+        """The highest recall at this precision or better; 0 where no threshold reaches it."""
         return float(self.recall[self.precision >= precision].max(initial=0.0))
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Pairs of about equal probability.
+    """A calibration bin: pairs of similar probability.
 
     Attributes:
-        pairs: How many.
+        pairs: Number of pairs.
         probability: Their mean probability.
         share: Share of them that are variants.
     """
@@ -88,17 +89,17 @@ class Bin:
 
 @dataclass(frozen=True)
 class PairFigures:
-    """How well pairs were told apart.
+    """Metrics of scored pairs.
 
     Attributes:
-        pairs: Judged pairs.
-        variants: How many of them are variants.
-        known: Variants known in all.
+        pairs: Number of judged pairs.
+        variants: Number of variants among them.
+        known: Number of known variant pairs, candidates or not.
         average_precision: See `PrecisionRecall`.
-        recall_at: Wanted precision → recall.
-        brier: Mean squared difference of probability and truth; NaN without a pair.
-        brier_skill: 1 − that over the score of telling every pair the share of variants; 0 is of no use.
-        calibration_error: Expected calibration error above `LIKELY`; NaN without a pair there.
+        recall_at: Precision → highest recall at that precision.
+        brier: Brier score; NaN without pairs.
+        brier_skill: 1 − Brier score over that of a constant prediction of the share of variants; 0 is no better.
+        calibration_error: Expected calibration error above `LIKELY`; NaN without pairs there.
     """
 
     pairs: int
@@ -112,14 +113,14 @@ class PairFigures:
 
 
 def pair_figures(probabilities: NDArray[np.floating], truth: Truth, known: int) -> PairFigures:
-    """All figures of some pairs; the arguments are those of `PrecisionRecall.of`."""
+    """All metrics of a set of pairs; the arguments are those of `PrecisionRecall.of`."""
     curve = PrecisionRecall.of(probabilities, truth, known)
     return PairFigures(
         pairs=int((truth != UNJUDGED).sum()),
         variants=int((truth == VARIANT).sum()),
         known=known,
         average_precision=curve.average_precision,
-        recall_at={wanted: curve.recall_at(wanted) for wanted in PRECISIONS},
+        recall_at={precision: curve.recall_at(precision) for precision in PRECISIONS},
         brier=brier(probabilities, truth),
         brier_skill=brier_skill(probabilities, truth),
         calibration_error=expected_calibration_error(probabilities, truth),
@@ -128,12 +129,12 @@ def pair_figures(probabilities: NDArray[np.floating], truth: Truth, known: int) 
 
 def brier(probabilities: NDArray[np.floating], truth: Truth) -> float:
     """Mean squared difference of probability and truth (Brier, 1950); NaN without a judged pair."""
-    told, right = _judged(probabilities, truth)
-    return float(np.mean((told - right) ** 2)) if len(told) else float("nan")
+    judged, right = _judged(probabilities, truth)
+    return float(np.mean((judged - right) ** 2)) if len(judged) else float("nan")
 
 
 def brier_skill(probabilities: NDArray[np.floating], truth: Truth) -> float:
-    """1 − Brier score over that of the share of variants told for every pair; NaN where there is but one kind."""
+    """1 − Brier score over that of a constant prediction of the share of variants; NaN without both classes."""
     _, right = _judged(probabilities, truth)
     share = float(right.mean()) if len(right) else 0.0
     spread = share * (1 - share)
@@ -143,62 +144,62 @@ def brier_skill(probabilities: NDArray[np.floating], truth: Truth) -> float:
 def calibration_bins(
     probabilities: NDArray[np.floating], truth: Truth, above: float = LIKELY, bins: int = BINS
 ) -> list[Bin]:
-    """The pairs above a probability in bins of equal number, least probable first.
+    """The pairs above a probability, in bins of equal size, least probable first.
 
-    Equal probabilities stay in one bin, so that no order among them matters; where there are many, there are
-    fewer bins, of unequal number.
+    Equal probabilities stay in one bin, so the order of ties doesn't matter. With many ties there are fewer bins, of
+    different sizes.
     """
-    told, right = _judged(probabilities, truth)
-    order = np.argsort(told, kind="stable")
-    order = order[told[order] > above]
-    ordered = told[order]
+    judged, right = _judged(probabilities, truth)
+    order = np.argsort(judged, kind="stable")
+    order = order[judged[order] > above]
+    ordered = judged[order]
     if not len(ordered):
         return []
     cuts = (np.arange(1, bins) * len(ordered)) // bins
     cuts = np.unique(np.searchsorted(ordered, ordered[np.maximum(cuts - 1, 0)], "right"))
     starts = np.unique(np.concatenate([[0], cuts[cuts < len(ordered)]]))
     counts = np.diff(starts, append=len(ordered))
-    means, shares = (np.add.reduceat(one, starts) / counts for one in (ordered, right[order].astype(np.float64)))
+    means, shares = (np.add.reduceat(values, starts) / counts for values in (ordered, right[order].astype(np.float64)))
     return [Bin(int(n), float(mean), float(share)) for n, mean, share in zip(counts, means, shares, strict=True)]
 
 
 def expected_calibration_error(
     probabilities: NDArray[np.floating], truth: Truth, above: float = LIKELY, bins: int = BINS
 ) -> float:
-    """Mean over pairs of how far their bin's share of variants is from its mean probability; NaN without a pair.
+    """Mean difference, over pairs, of their bin's share of variants and its mean probability; NaN without pairs.
 
-    Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015, with
-    `calibration_bins`.
+    Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015, with the
+    bins of `calibration_bins`.
     """
     found = calibration_bins(probabilities, truth, above, bins)
-    off = sum(one.pairs * abs(one.share - one.probability) for one in found)
-    return off / sum(one.pairs for one in found) if found else float("nan")
+    error = sum(each.pairs * abs(each.share - each.probability) for each in found)
+    return error / sum(each.pairs for each in found) if found else float("nan")
 
 
 def _judged(scores: NDArray[np.floating], truth: Truth) -> tuple[Values, NDArray[np.bool_]]:
     if len(scores) != len(truth):
         raise VariantsError(f"{len(scores):,} scores can't be compared with the truth about {len(truth):,} pairs")
     judged = truth != UNJUDGED
-    told = scores[judged].astype(np.float64)
-    if np.isnan(told).any():
-        raise VariantsError(f"{int(np.isnan(told).sum()):,} pairs have a score that is no number")
-    return told, truth[judged] == VARIANT
+    judged_scores = scores[judged].astype(np.float64)
+    if np.isnan(judged_scores).any():
+        raise VariantsError(f"{int(np.isnan(judged_scores).sum()):,} pairs have a score that is not a number")
+    return judged_scores, truth[judged] == VARIANT
 
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """How well groups that were made agree with known ones, over the products whose group is known.
+    """Agreement of predicted groups with known ones, over the products whose group is known.
 
     Attributes:
-        products: Products whose group is known; one that is alone in its group counts too.
-        groups: Known groups of two or more.
+        products: Number of products whose group is known, including those alone in their group.
+        groups: Number of known groups of two or more.
         precision: B-cubed precision.
         recall: B-cubed recall.
         b_cubed: Their harmonic mean.
-        pair_precision: Share of the pairs within made groups that are variants; NaN without such a pair.
-        pair_recall: Share of the known variants that are within one made group; NaN without one.
+        pair_precision: Share of the pairs within predicted groups that are variants; NaN without such a pair.
+        pair_recall: Share of the known variant pairs that are within one predicted group; NaN without one.
         pair_f1: Their harmonic mean.
-        exactly_right: Share of the known groups of two or more that were made, no more and no less; NaN without one.
+        exactly_right: Share of the known groups of two or more that equal a predicted group; NaN without one.
     """
 
     products: int
@@ -212,43 +213,47 @@ class GroupFigures:
     exactly_right: float
 
 
-def group_figures(made: NDArray[np.integer], known: NDArray[np.integer]) -> GroupFigures:
-    """Compares groups by pairs, by products and as wholes.
+def group_figures(predicted: NDArray[np.integer], known: NDArray[np.integer]) -> GroupFigures:
+    """Compares predicted with known groups: by pairs, by products (B-cubed) and as a whole.
 
     B-cubed: Bagga and Baldwin, "Entity-based cross-document coreferencing using the vector space model", 1998.
 
     Args:
-        made: Made group of each product, −1 where it is in none, (n,).
-        known: Known group of each product, −1 where nothing is known: such products are left out, (n,).
+        predicted: (n,): predicted group of each product, −1 for none.
+        known: (n,): known group of each product; products with −1 (unknown) are left out.
+
+    Raises:
+        VariantsError: The two differ in length.
     """
-    if len(made) != len(known):
-        raise VariantsError(f"{len(made):,} products can't be compared with {len(known):,}")
-    told = known >= 0
-    one, two = _numbered(made[told]), _numbered(known[told])
-    cells, counts = np.unique(one * (two.max(initial=0) + 1) + two, return_counts=True)
-    rows, columns = np.divmod(cells, two.max(initial=0) + 1)
-    made_sizes, known_sizes = np.bincount(one), np.bincount(two)
-    n = int(told.sum())
-    precision = float(np.sum(counts**2 / made_sizes[rows]) / n) if n else float("nan")
+    if len(predicted) != len(known):
+        raise VariantsError(f"{len(predicted):,} products can't be compared with {len(known):,}")
+    measured = known >= 0
+    predicted_numbers, known_numbers = _numbered(predicted[measured]), _numbered(known[measured])
+    width = known_numbers.max(initial=0) + 1
+    cells, counts = np.unique(predicted_numbers * width + known_numbers, return_counts=True)
+    rows, columns = np.divmod(cells, width)
+    predicted_sizes, known_sizes = np.bincount(predicted_numbers), np.bincount(known_numbers)
+    n = int(measured.sum())
+    precision = float(np.sum(counts**2 / predicted_sizes[rows]) / n) if n else float("nan")
     recall = float(np.sum(counts**2 / known_sizes[columns]) / n) if n else float("nan")
-    together, made_pairs, known_pairs = (_pairs(sizes) for sizes in (counts, made_sizes, known_sizes))
+    shared_pairs, predicted_pairs, known_pairs = (_pairs(sizes) for sizes in (counts, predicted_sizes, known_sizes))
     several = int((known_sizes >= 2).sum())
-    exact = (counts == made_sizes[rows]) & (counts == known_sizes[columns]) & (counts >= 2)
+    exact = (counts == predicted_sizes[rows]) & (counts == known_sizes[columns]) & (counts >= 2)
     return GroupFigures(
         products=n,
         groups=several,
         precision=precision,
         recall=recall,
         b_cubed=_ratio(2 * precision * recall, precision + recall),
-        pair_precision=_ratio(together, made_pairs),
-        pair_recall=_ratio(together, known_pairs),
-        pair_f1=_ratio(2 * together, made_pairs + known_pairs),
+        pair_precision=_ratio(shared_pairs, predicted_pairs),
+        pair_recall=_ratio(shared_pairs, known_pairs),
+        pair_f1=_ratio(2 * shared_pairs, predicted_pairs + known_pairs),
         exactly_right=_ratio(int(exact.sum()), several),
     )
 
 
 def _numbered(groups: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Groups numbered without gaps; a product in none (−1) is a group by itself."""
+    """Numbers the groups without gaps; a product in none (−1) becomes a group of one."""
     alone = groups < 0
     keys = np.where(alone, groups.max(initial=0) + np.cumsum(alone), groups.astype(np.int64))
     return np.unique(keys, return_inverse=True)[1].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Recall where it differs: by category, by seller, by size of group; and what an approximate index loses."""
+"""Recall by category, seller and group size, and the recall of an approximate index against exact search."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eval.bootstrap import Interval, interval
 from eval.metrics import Judged, judged, recall
 
 GROUP_SIZES = ((2, 2), (3, 4), (5, 8), (9, None))
-"""Bounds of the slices by size of group; None is no bound."""
+"""Bounds of the slices by group size; None means no upper bound."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Slice:
     """Recall on some of the queries.
 
     Attributes:
-        by: What was sliced by (`category`, `seller`, `group size`, `sellers`).
-        name: Which slice.
-        queries: How many queries it holds.
+        by: Kind of slice (`category`, `seller`, `group size`, `sellers`).
+        name: Name of the slice.
+        queries: Number of queries in it.
         recall: Mean recall and its interval.
     """
 
@@ -35,33 +35,33 @@ class Slice:
 
 
 def slices(by: str, names: Sequence[str], values: NDArray[np.float64], groups: NDArray[np.int32]) -> list[Slice]:
-    """Slices values by one name a query, the greatest slice first; queries whose value is NaN are left out."""
+    """Mean values by the name of each query, largest slice first; queries whose value is NaN are left out."""
     measured = np.flatnonzero(~np.isnan(values))
     labels, numbers = np.unique(np.array(names, dtype=object)[measured], return_inverse=True)
-    made = []
+    parts = []
     for number, name in enumerate(labels):
         inside = measured[numbers == number]
-        made.append(Slice(by, name, len(inside), interval(values[inside], groups[inside])))
-    return sorted(made, key=lambda one: -one.queries)
+        parts.append(Slice(by, name, len(inside), interval(values[inside], groups[inside])))
+    return sorted(parts, key=lambda part: -part.queries)
 
 
 def by_group_size(lists: Judged, values: NDArray[np.float64], groups: NDArray[np.int32]) -> list[Slice]:
-    """Recall by how many products a group has, smallest first."""
-    made = []
+    """Recall by the number of products in the group, smallest first."""
+    parts = []
     for low, high in GROUP_SIZES:
         inside = (lists.known + 1 >= low) & ((lists.known + 1 <= high) if high else True) & ~np.isnan(values)
-        name = str(low) if low == high else f"{low}–{high}" if high else f"{low} and more"
+        name = str(low) if low == high else f"{low}–{high}" if high else f"{low} or more"
         if inside.any():
-            made.append(Slice("group size", name, int(inside.sum()), interval(values[inside], groups[inside])))
-    return made
+            parts.append(Slice("group size", name, int(inside.sum()), interval(values[inside], groups[inside])))
+    return parts
 
 
 def within_and_across(run: Run, qrels: Qrels, sellers: NDArray[np.int32], k: int) -> list[Slice]:
-    """Recall of variants of the query's own seller, and of other sellers', apart.
+    """Recall of variants from the query's own seller and from other sellers, separately.
 
     Args:
         run: Candidates of products.
-        qrels: What is known.
+        qrels: The known variants.
         sellers: int32 (n,): number of each product's seller; those without one (−1) count as one seller.
         k: Depth.
     """
@@ -72,33 +72,33 @@ def within_and_across(run: Run, qrels: Qrels, sellers: NDArray[np.int32], k: int
     known_within = own[offsets[1:]] - own[offsets[:-1]]
     entry_seller = sellers[lists.query_rows[lists.part.query_rows]]
     same = sellers[lists.part.rows] == entry_seller
-    made = []
+    parts = []
     for name, known, inside in (
         ("within one seller", known_within, same),
         ("across sellers", lists.known - known_within, ~same),
     ):
-        kept = replace(lists, truth=np.where(inside, lists.truth, 0).astype(np.int8), known=known)
-        values = recall(kept, k)
+        restricted = replace(lists, truth=np.where(inside, lists.truth, 0).astype(np.int8), known=known)
+        values = recall(restricted, k)
         measured = ~np.isnan(values)
         if measured.any():
             groups = qrels.groups[lists.query_rows]
-            made.append(Slice("sellers", name, int(measured.sum()), interval(values[measured], groups[measured])))
-    return made
+            parts.append(Slice("sellers", name, int(measured.sum()), interval(values[measured], groups[measured])))
+    return parts
 
 
 def index_recall(approximate: Run, exact: Run, k: int) -> float:
-    """Index recall@k: how much of exact search's first k an approximate index finds; not recall of variants.
+    """Index recall@k: the share of exact search's first k that an approximate index finds (not recall of variants).
 
-    Of several items that share the k-th score exact search names the first rows, and these are the ones wanted.
+    Where several items share the k-th score, exact search lists the lowest rows first, and only those count.
 
     Raises:
-        AxisMismatch: The two searched for, or among, other things.
+        AxisMismatch: The two runs have different queries or items.
     """
     exact.queries.require(approximate.queries, "queries of an index and of exact search")
     exact.items.require(approximate.items, "items of an index and of exact search")
     found, truth = approximate.matrix(k)[0], exact.matrix(k)[0]
     n = len(exact.items)
     queries = np.arange(len(truth), dtype=np.int64)[:, None]
-    wanted = (queries * n + truth)[truth >= 0]
-    got = (queries * n + found)[found >= 0]
-    return float(np.isin(wanted, got).mean()) if len(wanted) else 1.0
+    exact_pairs = (queries * n + truth)[truth >= 0]
+    found_pairs = (queries * n + found)[found >= 0]
+    return float(np.isin(exact_pairs, found_pairs).mean()) if len(exact_pairs) else 1.0

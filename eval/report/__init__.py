@@ -1,1 +1,1 @@
-"""The report: one self-contained page of what a run found, for a catalogue expert and an analyst."""
+"""The report: one self-contained page on the results of a run, for a catalogue expert and an analyst."""

@@ -1,4 +1,4 @@
-"""The figures of the page: the curve, and the counterparts of the paper's figures 5 and 6."""
+"""The charts of the page: recall against cost, and the paper's figures 5 and 6 for this run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _INK, _SOFT, _GRID, _STAR = "#1c2330", "#56606f", "#e6e9ee", "#d9480f"
 _FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": _INK}
 
-# Colours that stay apart for colour-blind readers; the marker's shape says the same once more.
+# Colours that colour-blind readers can tell apart; each strategy also has its own marker shape.
 _LOOK = {
     "hop": ("#1d5fae", "circle"),
     "text": ("#b35900", "square"),
@@ -27,25 +27,25 @@ _LOOK = {
 }
 _OTHER_LOOK = ("#5b4a3f", "hexagon")
 
-# From grey (text alone) to the darkest blue, one for each K.
+# One colour for each K, from grey (text alone) to the darkest blue.
 _DEPTHS = ("#8a93a0", "#93bbe3", "#5a95d2", "#2c6cb8", "#123f78", "#0a1f3d")
 
 
 def curve(points: Sequence[OperatingPoint], chosen: OperatingPoint, products: int) -> go.Figure:
-    """Recall against candidates per product, one line a strategy.
+    """Recall against candidates per product, one line per strategy.
 
     Args:
-        points: All operating points. A strategy's line joins those that none of its own beats; the others
-            are faint.
-        chosen: The settings of the run, drawn as a star.
-        products: Size of the catalogue, for the axis of shares.
+        points: All operating points. A strategy's line joins its Pareto-optimal points; its other points are
+            faint.
+        chosen: The operating point of the run, drawn as a star.
+        products: Size of the catalogue, for the axis on top.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    placed = [point for point in points if point.candidates_per_product > 0]
-    # The hop with K = 0 is text alone: it has a line of its own.
-    lines = [point for point in placed if (point.strategy, point.k) != ("hop", 0)] or placed
+    drawable = [point for point in points if point.candidates_per_product > 0]
+    # The hop with K = 0 is text alone, which has a line of its own.
+    lines = [point for point in drawable if (point.strategy, point.k) != ("hop", 0)] or drawable
     for strategy in dict.fromkeys(point.strategy for point in lines):
         own = [point for point in lines if point.strategy == strategy]
         for trace in _strategy_traces(strategy, own):
@@ -74,7 +74,7 @@ def hop_points(points: Sequence[OperatingPoint]) -> list[OperatingPoint]:
 
 
 def hover(point: OperatingPoint) -> str:
-    """What a point says when it is pointed at; names are escaped, since Plotly reads a little HTML."""
+    """The text shown when the pointer is over a point; names are escaped because Plotly interprets some HTML."""
     setting = setting_in_words(point)
     lines = [
         f"<b>{html.escape(strategy_in_words(point.strategy), quote=False)}</b>",
@@ -92,10 +92,10 @@ def _by_depth(
 ) -> go.Figure:
     import plotly.graph_objects as go
 
-    made = hop_points(points)
+    hops = hop_points(points)
     figure = go.Figure()
-    for place, k in enumerate(sorted({point.k for point in made if point.k is not None})):
-        own = sorted((point for point in made if point.k == k), key=across)
+    for place, k in enumerate(sorted({point.k for point in hops if point.k is not None})):
+        own = sorted((point for point in hops if point.k == k), key=across)
         colour = _DEPTHS[min(place, len(_DEPTHS) - 1)]
         name = "K = 0 (text alone)" if k == 0 else f"K = {k}"
         figure.add_trace(
@@ -106,22 +106,22 @@ def _by_depth(
                 mode="lines+markers",
                 line={"color": colour, "width": 2, "dash": "dash" if k == 0 else "solid"},
                 marker={"color": colour, "size": 7, "symbol": place},
-                **_told(own),
+                **_hover_texts(own),
             )
         )
-    _axes(figure, made, axis_title, across)
+    _axes(figure, hops, axis_title, across)
     figure.update_layout(height=440, margin={"t": 30, "b": 128})
     return figure
 
 
 def _strategy_traces(strategy: str, own: Sequence[OperatingPoint]) -> list[go.Scatter]:
-    """The shaded interval, the points that are beaten, and the line of one strategy."""
+    """The shaded interval, the dominated points and the line of one strategy."""
     import plotly.graph_objects as go
 
     colour, symbol = _LOOK.get(strategy, _OTHER_LOOK)
     best = pareto(own)
-    kept = set(map(id, best))
-    beaten = [point for point in own if id(point) not in kept]
+    on_line = set(map(id, best))
+    dominated = [point for point in own if id(point) not in on_line]
     costs = [point.candidates_per_product for point in best]
     shared = {"legendgroup": strategy, "name": html.escape(strategy_in_words(strategy), quote=False)}
     band = go.Scatter(
@@ -136,12 +136,12 @@ def _strategy_traces(strategy: str, own: Sequence[OperatingPoint]) -> list[go.Sc
         **shared,
     )
     rest = go.Scatter(
-        x=[point.candidates_per_product for point in beaten],
-        y=[point.recall for point in beaten],
+        x=[point.candidates_per_product for point in dominated],
+        y=[point.recall for point in dominated],
         mode="markers",
         marker={"color": _faded(colour, 0.35), "symbol": symbol, "size": 6},
         showlegend=False,
-        **_told(beaten),
+        **_hover_texts(dominated),
         **shared,
     )
     line = go.Scatter(
@@ -150,10 +150,10 @@ def _strategy_traces(strategy: str, own: Sequence[OperatingPoint]) -> list[go.Sc
         mode="lines+markers",
         line={"color": colour, "width": 2.2},
         marker={"color": colour, "symbol": symbol, "size": 7.5},
-        **_told(best),
+        **_hover_texts(best),
         **shared,
     )
-    return [band, rest, line] if beaten else [band, line]
+    return [band, rest, line] if dominated else [band, line]
 
 
 def _frontier_trace(best: Sequence[OperatingPoint]) -> go.Scatter:
@@ -162,7 +162,7 @@ def _frontier_trace(best: Sequence[OperatingPoint]) -> go.Scatter:
     return go.Scatter(
         x=[point.candidates_per_product for point in best],
         y=[point.recall for point in best],
-        name="nothing finds more at its cost (Pareto frontier)",
+        name="highest recall at its cost (Pareto frontier)",
         mode="markers",
         marker={"symbol": "circle-open", "size": 15, "color": _INK, "line": {"width": 1.3, "color": _INK}},
         hoverinfo="skip",
@@ -178,11 +178,11 @@ def _star_trace(chosen: OperatingPoint) -> go.Scatter:
         name="this run",
         mode="markers",
         marker={"symbol": "star", "size": 19, "color": _STAR, "line": {"width": 1.5, "color": "#ffffff"}},
-        **_told([chosen]),
+        **_hover_texts([chosen]),
     )
 
 
-def _told(points: Sequence[OperatingPoint]) -> dict[str, object]:
+def _hover_texts(points: Sequence[OperatingPoint]) -> dict[str, object]:
     return {"hovertext": [hover(point) for point in points], "hoverinfo": "text"}
 
 
@@ -225,7 +225,7 @@ def _axes(
 
 
 def _share_axis(figure: go.Figure, points: Sequence[OperatingPoint], products: int) -> None:
-    """A second axis on top: the same candidates as a share of the catalogue."""
+    """Adds a second axis on top: candidates as a share of the catalogue."""
     import plotly.graph_objects as go
 
     costs = [point.candidates_per_product for point in points if point.candidates_per_product > 0]
@@ -242,7 +242,7 @@ def _share_axis(figure: go.Figure, points: Sequence[OperatingPoint], products: i
             "type": "log",
             "showgrid": False,
             "tickvals": [share * products for share in shares],
-            "ticktext": [f"{100 * share:g} %" for share in shares],
+            "ticktext": [f"{100 * share:g}%" for share in shares],
             "tickfont": {"color": _SOFT, "size": 11.5},
             "tickangle": 0,
             "title": {"text": "share of the catalogue", "font": _FONT | {"color": _SOFT}, "standoff": 6},
@@ -256,7 +256,7 @@ def _ticks(low: float, high: float) -> dict[str, object]:
 
 
 def _steps(low: float, high: float) -> list[float]:
-    """The numbers 1, 2, 5, 10, 20, … that lie between two, those just outside left out."""
+    """The numbers 1, 2, 5, 10, 20, … from about `low` to about `high`."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [float(f"{step}e{power}") for power in powers for step in (1, 2, 5)]
     return [value for value in values if low * 0.87 <= value <= high * 1.15]

@@ -1,4 +1,4 @@
-"""Everything a report shows, as plain values; whoever makes the run fills them in."""
+"""The contents of a report as plain values; the report step of a run fills them in."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from eval.curves import OperatingPoint
 from eval.slices import Slice
 
 FIRST_REFUSED = 50
-"""Refused rows that the page shows; the rest is counted."""
+"""Number of refused rows that the page shows; the rest are only counted."""
 
 _PARTICULAR = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\([^()]*\)|\d[\d.,]*")
-"""What makes one refusal's reason differ from another of its kind: quoted values, numbers, asides."""
+"""The parts of a reason that differ from row to row: quoted values, numbers, text in brackets."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much there is.
+    """Sizes of the catalogue.
 
     Attributes:
         products: Accepted products.
         pictures: Usable pictures.
-        sellers: Sellers that the feed names; 0 where it names none.
+        sellers: Sellers in the feed; 0 where it names none.
         groups: Known groups with at least two members.
         queries: Products that have at least one known variant.
     """
@@ -44,7 +44,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Gains:
-    """The comparison of the paper's section 4.2: each list alone, and both.
+    """The comparison of the paper's section 4.2: text alone, pictures alone, both.
 
     Attributes:
         text: Text neighbours alone.
@@ -63,14 +63,14 @@ class Gains:
 
 @dataclass(frozen=True)
 class MetricsRow:
-    """What one strategy reaches in each metric.
+    """All metrics of one strategy.
 
     Attributes:
         strategy: The strategy.
         setting: Its setting in words; empty where it has none.
-        candidates_per_product: Mean size of its candidate set.
-        values: Metrics by name; None where one can't be measured.
-        chosen: Whether these are the settings of the run.
+        candidates_per_product: Mean size of its candidate sets.
+        values: Metrics by name; None where a metric can't be measured.
+        chosen: Whether the run used this strategy and setting.
     """
 
     strategy: str
@@ -82,12 +82,12 @@ class MetricsRow:
 
 @dataclass(frozen=True)
 class IndexRecall:
-    """How much of an exact search an approximate index found.
+    """Recall of an approximate index against exact search.
 
     Attributes:
-        index: The index in words.
-        k: Depth at which both were asked.
-        recall: Share of the exact k that the index found too.
+        index: Name of the index.
+        k: Depth of both lists.
+        recall: Share of the exact first k that the index found too.
         queries: Queries in the sample.
     """
 
@@ -104,8 +104,8 @@ class Shown:
     Attributes:
         id: Its id.
         title: Its title.
-        seller: Its seller; empty where none is known.
-        picture: File of its main picture, None without one.
+        seller: Its seller; empty where unknown.
+        picture: File of its main picture; None where it has none.
     """
 
     id: str
@@ -116,14 +116,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class ShownCandidate:
-    """One candidate of an example, and how it came.
+    """One candidate of an example, and which list brought it.
 
     Attributes:
         product: The candidate.
         rank: Its rank among the candidates, from 1.
-        text_rank: Its rank in the query's text list, None where that does not hold it.
-        image_rank: Its rank in the image list that brought it, None where none did.
-        via: Title of the product whose image list that was; empty where it was the query's own.
+        text_rank: Its rank in the query's text list; None where it is not in it.
+        image_rank: Its rank in the image list that brought it; None where no image list did.
+        via: Title of the product that the image list belongs to; empty for the query's own.
         truth: `VARIANT`, `UNJUDGED` or `NOT_A_VARIANT` of `candidates.qrels`.
     """
 
@@ -137,15 +137,15 @@ class ShownCandidate:
 
 @dataclass(frozen=True)
 class Missed:
-    """A known variant that is not among the candidates, and how far it was from being one.
+    """A known variant that is not among the candidates, and its ranks in longer lists.
 
     Attributes:
         product: The variant.
-        text_depth: How deep the query's text list was looked through.
-        image_depth: How deep the image list was looked through.
-        text_rank: Its rank in the query's text list, None beyond `text_depth`.
-        image_rank: Its rank in an image list, None beyond `image_depth`.
-        via: Title of the product whose image list that was; empty where it was the query's own.
+        text_depth: How many entries of the query's text list were searched.
+        image_depth: How many entries of the image list were searched.
+        text_rank: Its rank in the query's text list; None beyond `text_depth`.
+        image_rank: Its rank in an image list; None beyond `image_depth`.
+        via: Title of the product that the image list belongs to; empty for the query's own.
     """
 
     product: Shown
@@ -163,10 +163,10 @@ class Example:
     Attributes:
         query: The product.
         candidates: Its first candidates, best first.
-        candidates_in_all: How many it has.
-        variants_known: How many variants the feed knows of it.
-        variants_found: How many of these are among all its candidates.
-        missed: Those that are not; may be fewer than the counts say.
+        candidates_in_all: How many candidates it has.
+        variants_known: How many of its variants the feed knows.
+        variants_found: How many of those are among its candidates.
+        missed: Variants that are not; possibly only some of them.
     """
 
     query: Shown
@@ -179,12 +179,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Refused:
-    """What was not used.
+    """Rows and pictures that were not used.
 
     Attributes:
         by_reason: Kinds of reasons with their counts, the most frequent first.
         first: The first rows.
-        file: Name of the file that holds all of them.
+        file: Name of the file that lists all of them.
     """
 
     by_reason: tuple[tuple[str, int], ...] = ()
@@ -193,10 +193,10 @@ class Refused:
 
     @classmethod
     def of(cls, refusals: Iterable[Refusal], file: str = "refused.csv") -> Refused:
-        """Counts refusals by kind of reason and keeps the first of them."""
-        kept = tuple(refusals)
-        kinds = Counter(kind_of_reason(refusal) for refusal in kept)
-        return cls(tuple(kinds.most_common()), kept[:FIRST_REFUSED], file)
+        """Counts refusals by kind of reason and keeps the first ones."""
+        refusals = tuple(refusals)
+        kinds = Counter(kind_of_reason(refusal) for refusal in refusals)
+        return cls(tuple(kinds.most_common()), refusals[:FIRST_REFUSED], file)
 
     @property
     def total(self) -> int:
@@ -205,19 +205,19 @@ class Refused:
 
 
 def kind_of_reason(refusal: Refusal) -> str:
-    """A refusal's reason without what is particular to one row: names, numbers, quoted values."""
+    """A refusal's reason without the names, numbers and quoted values of its row."""
     reason = refusal.reason.removeprefix(refusal.where).removeprefix(refusal.where[:200]).removeprefix(": ")
     return " ".join(_PARTICULAR.sub("…", reason).replace(" …", " …").split()) or "no reason given"
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one step took.
+    """Time and memory of one step.
 
     Attributes:
         name: The step.
         seconds: Wall-clock seconds.
-        peak_mib: Greatest resident memory in MiB.
+        peak_mib: Peak resident memory in MiB.
     """
 
     name: str
@@ -227,13 +227,13 @@ class StepCost:
 
 @dataclass(frozen=True)
 class Making:
-    """How the run was made.
+    """Steps, settings and versions of the run.
 
     Attributes:
-        steps: The steps in their order.
-        settings: Everything that was chosen, as sections of plain values.
-        versions: Packages, models and indexes by name.
-        digests: What the results were made from, by name.
+        steps: The steps in order.
+        settings: All settings, as sections of plain values.
+        versions: Versions of packages, models and indexes by name.
+        digests: Digests of the inputs by name.
     """
 
     steps: tuple[StepCost, ...] = ()
@@ -247,11 +247,11 @@ class Planned:
     """The best strategy for one budget.
 
     Attributes:
-        budget: Candidates per product that may be spent.
-        point: What was chosen; its recall is NaN where no group is known.
-        runner_up: The strategy that came second; empty where there was none.
-        ahead: How much recall the chosen one has over it; None where unknown.
-        chosen: Whether this run followed it.
+        budget: Greatest number of candidates per product.
+        point: The chosen point; its recall is NaN where no group is known.
+        runner_up: The second-best strategy; empty where there is none.
+        ahead: Difference in recall to the runner-up; None where unknown.
+        chosen: Whether this run used it.
     """
 
     budget: int
@@ -263,13 +263,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Variants that are outside the candidates, of all products.
+    """Estimated number of variants that are not among the candidates.
 
     Attributes:
         about: Whose variants, in words.
-        found: Expected among the candidates; None where no single figure is to be had.
-        missed: Expected outside them; None likewise.
-        low: Lower end of the interval, or of the range.
+        found: Expected number among the candidates; None where only a range is known.
+        missed: Expected number outside the candidates; None likewise.
+        low: Lower end of the interval or range for the number outside.
         high: Upper end.
     """
 
@@ -286,9 +286,9 @@ class ShownGroup:
 
     Attributes:
         id: Its id.
-        varies: What varies in it, in words; empty where that is not known.
-        strength: Mean probability of the pairs within it.
-        size: Products in it.
+        varies: What varies in it, in words; empty where unknown.
+        strength: Mean probability of its pairs.
+        size: Number of its products.
         members: Its first products.
     """
 
@@ -306,7 +306,7 @@ class ShownSuggestion:
     Attributes:
         left: One product.
         right: The other.
-        probability: That they are variants; None where nothing was learned.
+        probability: Probability that they are variants; None where no classifier was trained.
         relation: `variant` or `same item`.
         reasons: Why, in one line.
     """
@@ -320,17 +320,17 @@ class ShownSuggestion:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups that were made and the pairs that are suggested.
+    """Groups and suggested pairs of the run.
 
     Attributes:
-        groups: How many groups there are.
-        products: Products in them.
-        suggestions: Pairs suggested.
-        doubtful: Known groups that look doubtful.
+        groups: Number of groups.
+        products: Number of products in them.
+        suggestions: Number of suggested pairs.
+        doubtful: Number of known groups that look doubtful.
         shown: Some groups.
-        pairs: Some suggestions: the most probable, and the least probable that are still suggested.
-        figures: Name of a figure and its value, on groups that had no part in it; empty where nothing is measured.
-        known: Groups two of whose products a known group joins already.
+        pairs: Some suggestions: the most probable and the least probable.
+        figures: Names and values of metrics on held-out groups; empty where nothing is measured.
+        known: Number of groups with at least two products of one known group.
     """
 
     groups: int
@@ -345,26 +345,26 @@ class Groups:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page shows.
+    """The contents of the page.
 
     Attributes:
         feed: Name of the feed.
-        made: When, as it is to be shown.
-        counts: How much there is.
-        chosen: The settings of the run with what they cost and reach; its recall is NaN where no group is known.
+        made: Date and time of the run, as shown.
+        counts: Sizes of the catalogue.
+        chosen: Settings, cost and recall of the run; recall is NaN where no group is known.
         points: All operating points of the sweep; empty where no group is known.
-        gains: Text, image and both; None where not measured.
-        metrics: One row a strategy at its setting.
-        index_recall: Approximate indexes against exact search.
-        slices: Recall over parts of the queries: by category, by seller, within and across, by group size.
+        gains: Text, pictures and both; None where not measured.
+        metrics: One row for each strategy.
+        index_recall: Recall of approximate indexes against exact search.
+        slices: Recall over parts of the queries: by category, by seller, within and across sellers, by group size.
         examples: Products with their candidates.
-        refused: What was not used.
-        making: How the run was made.
-        taught: What was learned from, and how it is measured, in sentences.
+        refused: Rows and pictures that were not used.
+        making: Steps, settings and versions of the run.
+        taught: Sentences on what the models were trained on and how they are measured.
         planned: The best strategy for each budget; empty where nothing was planned.
-        planned_by: By what the plan was judged, in a sentence.
-        estimates: How many variants may be outside the candidates.
-        found: Groups and suggestions; None where none were made.
+        planned_by: A sentence on how the strategies were compared.
+        estimates: Estimated numbers of variants outside the candidates.
+        found: Groups and suggested pairs; None where the run has none.
     """
 
     feed: str
@@ -387,5 +387,5 @@ class Report:
 
     @property
     def measured(self) -> bool:
-        """Whether any known group allowed recall to be measured."""
+        """Whether the feed has known groups to measure recall on."""
         return self.counts.queries > 0 and not math.isnan(self.chosen.recall)

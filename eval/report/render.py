@@ -1,4 +1,4 @@
-"""Makes the page: one HTML file that needs nothing beside itself."""
+"""Renders the report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from eval.report.thumbnails import thumbnail
 _TEMPLATES = Path(__file__).parent / "templates"
 
 _QUERY_SIZE = 196, 240
-"""Greatest width and height, in pixels, of the picture of an example's own product."""
+"""Greatest width and height, in pixels, of the picture of an example's query product."""
 
 
 def render(report: Report) -> str:
-    """Makes one self-contained page of a report.
+    """Renders a report as one self-contained HTML page.
 
-    Pictures, styles, scripts and data are inside. The page's own content policy forbids every request, and
-    every script but the two it came with, so that text from a feed could do no harm even where escaping
-    failed. Tables, pictures and words can be read without scripts; the charts need them.
+    Pictures, styles, scripts and data are embedded. The page's content security policy forbids all requests and
+    all scripts except the two embedded ones, so text from a feed can do no harm even if escaping fails. Text,
+    tables and pictures work without scripts; only the charts need them.
 
     Args:
-        report: What to show. Pictures that can't be read are shown as missing.
+        report: The contents. Pictures that can't be read are shown as missing.
     """
     figures = _figures(report)
     scripts = _scripts() if figures else ()
@@ -64,17 +64,17 @@ def _environment() -> Environment:
 
 
 def _figures(report: Report) -> dict[str, dict[str, Any]]:
-    """The figures by name, as the plain values that Plotly reads; none where nothing was measured."""
+    """The charts by name, in Plotly's JSON form; empty where nothing was measured."""
     if not report.measured or not report.points:
         return {}
-    made = {"curve": charts.curve(report.points, report.chosen, report.counts.products)}
+    figures = {"curve": charts.curve(report.points, report.chosen, report.counts.products)}
     if charts.hop_points(report.points):
-        made |= {"figure-5": charts.figure_five(report.points), "figure-6": charts.figure_six(report.points)}
-    return {name: json.loads(figure.to_json()) for name, figure in made.items()}
+        figures |= {"figure-5": charts.figure_five(report.points), "figure-6": charts.figure_six(report.points)}
+    return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
 
 
 def _scripts() -> tuple[str, ...]:
-    """Plotly itself, and the lines that draw the figures."""
+    """Plotly, and the script that draws the charts."""
     from plotly.offline import get_plotlyjs
 
     drawing = (_TEMPLATES / "draw.js").read_text("utf-8")
@@ -83,9 +83,9 @@ def _scripts() -> tuple[str, ...]:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """The page's content security policy: nothing from outside, no script but those given."""
+    """The page's content security policy: no requests, and no scripts except these."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes) or "'none'"
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""What the page's tables hold."""
+"""Rows of the tables on the page."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from eval.report.model import MetricsRow
 from eval.slices import Slice
 
 LONGEST = 15
-"""Slices that a table shows; the others are counted."""
+"""Number of slices that a table shows; the others are only counted."""
 
 
 @dataclass(frozen=True)
 class Purchase:
-    """What a number of candidates per product buys at most.
+    """The best operating point within a budget.
 
     Attributes:
-        budget: Candidates per product that may be spent.
+        budget: Greatest number of candidates per product.
         point: The point of highest recall within the budget.
-        gain: Its recall less that of the row above, None in the first row.
+        gain: Its recall minus that of the row above; None in the first row.
     """
 
     budget: int
@@ -32,7 +32,7 @@ class Purchase:
 
 
 def purchases(points: Sequence[OperatingPoint]) -> list[Purchase]:
-    """The best point within each round budget (1, 2, 5, 10, …); budgets that buy nothing new are left out."""
+    """The best point within each round budget (1, 2, 5, 10, …); budgets that gain nothing are left out."""
     rows: list[Purchase] = []
     frontier = pareto(points)
     for budget in (step * 10**power for power in range(8) for step in (1, 2, 5)):
@@ -51,15 +51,15 @@ def in_order(points: Sequence[OperatingPoint]) -> list[OperatingPoint]:
     )
 
 
-def same_setting(one: OperatingPoint, other: OperatingPoint) -> bool:
-    """Whether two points are of one strategy with equal parameters."""
-    return (one.strategy, one.n, one.k, one.budget) == (other.strategy, other.n, other.k, other.budget)
+def same_setting(left: OperatingPoint, right: OperatingPoint) -> bool:
+    """Whether two points have the same strategy and parameters."""
+    return (left.strategy, left.n, left.k, left.budget) == (right.strategy, right.n, right.k, right.budget)
 
 
 def metric_names(rows: Iterable[MetricsRow]) -> list[str]:
-    """The names of all metrics: those of `METRICS` in their order there, then others as the rows bring them up."""
-    given = dict.fromkeys(name for row in rows for name in row.values)
-    return [*(name for name in METRICS if name in given), *(name for name in given if name not in METRICS)]
+    """Names of all metrics: those of `METRICS` in that order, then the others in order of appearance."""
+    names = dict.fromkeys(name for row in rows for name in row.values)
+    return [*(name for name in METRICS if name in names), *(name for name in names if name not in METRICS)]
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class SliceTable:
     """Slices of one kind.
 
     Attributes:
-        title: What was sliced by, as a heading.
+        title: Heading of the table.
         note: How to read it.
-        shown: One line each.
-        others: How many slices more there are.
-        queries_in_others: Queries in those.
+        shown: The slices in the table.
+        others: Number of slices that are not shown.
+        queries_in_others: Number of queries in those.
     """
 
     title: str
@@ -82,35 +82,35 @@ class SliceTable:
 
 
 _HEADINGS = {
-    "category": ("By category", "The lowest recall comes first."),
-    "seller": ("By seller", "The seller of the product that was asked for; the lowest recall comes first."),
+    "category": ("By category", "Lowest recall first."),
+    "seller": ("By seller", "The seller of the query product; lowest recall first."),
     "sellers": (
         "Within and across sellers",
-        "Whether the variant is offered by the same seller as the product that was asked for.",
+        "Whether the same seller offers the variant and the query product.",
     ),
-    "group size": ("By size of group", "How many products the known group holds."),
+    "group size": ("By group size", "Number of products in the known group."),
 }
 _OWN_ORDER = {"sellers", "group size"}
-"""Kinds of slices that are shown as they come."""
+"""Kinds of slices that keep their order."""
 
 
 def slice_tables(slices: Sequence[Slice]) -> list[SliceTable]:
-    """One table for each kind of slice: the greatest slices, the lowest recall first."""
+    """One table for each kind of slice: its largest slices, lowest recall first."""
     tables = []
-    for by in dict.fromkeys(one.by for one in slices):
-        own = [one for one in slices if one.by == by]
+    for by in dict.fromkeys(part.by for part in slices):
+        own = [part for part in slices if part.by == by]
         if by not in _OWN_ORDER:
-            own.sort(key=lambda one: -one.queries)
+            own.sort(key=lambda part: -part.queries)
         shown, others = own[:LONGEST], own[LONGEST:]
         if by not in _OWN_ORDER:
-            shown.sort(key=lambda one: (one.recall.mean, -one.queries))
+            shown.sort(key=lambda part: (part.recall.mean, -part.queries))
         title, note = _HEADINGS.get(by, (f"By {by}", ""))
-        tables.append(SliceTable(title, note, tuple(shown), len(others), sum(one.queries for one in others)))
+        tables.append(SliceTable(title, note, tuple(shown), len(others), sum(part.queries for part in others)))
     return tables
 
 
 def setting_rows(settings: Mapping[str, Any], section: str = "") -> list[tuple[str, str]]:
-    """Nested settings as rows of a dotted name and a value, values as JSON writes them."""
+    """Nested settings as rows of a dotted name and a value in JSON."""
     rows: list[tuple[str, str]] = []
     for name, value in settings.items():
         dotted = f"{section}.{name}" if section else name
@@ -122,5 +122,5 @@ def setting_rows(settings: Mapping[str, Any], section: str = "") -> list[tuple[s
 
 
 def on_bar(share: float) -> str:
-    """Where a share lies on a bar of length 100; 0 for one that is missing."""
+    """Position of a share on a bar of length 100; 0 for NaN."""
     return f"{100 * min(max(share, 0.0), 1.0):.1f}" if share == share else "0"

@@ -1,4 +1,4 @@
-"""Small pictures that live inside the page."""
+"""Thumbnails to embed in the page."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 _UNREADABLE = (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError)
-"""What Pillow raises on files that are missing, cut short, absurdly large or no pictures at all."""
+"""What Pillow raises on files that are missing, truncated, far too large or not pictures."""
 
 
 def thumbnail(path: Path, width: int = 120, height: int = 160) -> str | None:
     """Makes a small JPEG of a picture, as a `data:` URI.
 
     Args:
-        path: The picture; transparency becomes white, and its camera's orientation is respected.
+        path: The picture. Transparency becomes white, and the EXIF orientation is applied.
         width: Greatest width in pixels.
-        height: Greatest height in pixels; the picture keeps its proportions and never grows.
+        height: Greatest height in pixels. The picture keeps its proportions and is never enlarged.
 
     Returns:
         The URI, or None where the picture can't be read.

@@ -1,4 +1,4 @@
-"""Numbers as a reader who is no analyst would say them."""
+"""The numbers and sentences of the report, in plain English."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ STRATEGIES = {
     "union": "Union of text and pictures",
     "rrf": "Reciprocal rank fusion",
     "weighted": "Weighted fusion",
-    "fused": "Three lists fused and asked again",
+    "fused": "Three fused lists and a hop",
 }
-"""What each strategy is called on the page; another one keeps its own name."""
+"""The name of each strategy on the page; a strategy that isn't here keeps its own name."""
 
 PAPER_GAINS = {"image": 13, "both": 24}
-"""Per cent by which recall rose above text alone in the paper (section 4.2)."""
+"""Gain in recall over text alone that the paper reports (section 4.2), in per cent."""
 
 DASH = "–"
 
 _EXPLAINED = {
-    "hop": "text neighbours (N) first, then the nearest pictures (K) of each of these and of the product itself",
-    "text": "the products whose text is nearest",
-    "image": "the products whose pictures are nearest",
-    "union": "the nearest by text together with the nearest by picture",
-    "rrf": "the list by text and the list by picture, fused by rank",
-    "weighted": "the list by text and the list by picture, fused by score",
-    "fused": "the lists by text, by spelling and by picture, fused by rank; the first of them asked once more",
+    "hop": "the N nearest products by text, then the K nearest by picture to the product and to each of those N",
+    "text": "the nearest products by text",
+    "image": "the nearest products by picture",
+    "union": "the nearest products by text together with the nearest by picture",
+    "rrf": "the text list and the picture list, fused by rank",
+    "weighted": "the text list and the picture list, fused by score",
+    "fused": "the lists by text, spelling and picture, fused by rank, then extended by the lists of the first results",
 }
 
 
 def strategy_in_words(strategy: str) -> str:
-    """The name of a strategy as a reader sees it."""
+    """The name of a strategy on the page."""
     return STRATEGIES.get(strategy) or plain(strategy, 60)
 
 
 def strategy_explained(strategy: str) -> str:
-    """What a strategy does, in half a sentence; empty for one that the page does not know."""
+    """How a strategy finds candidates, in half a sentence; empty for an unknown strategy."""
     return _EXPLAINED.get(strategy, "")
 
 
@@ -59,37 +59,37 @@ def setting_in_words(point: OperatingPoint) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share as `89.8 %` (with a no-break space), a dash where there is none."""
-    return DASH if _absent(share) else f"{share:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")
+    """A share as `89.8%`, or a dash where it is missing."""
+    return DASH if _absent(share) else f"{share:.{digits}%}"
 
 
 def small_percent(share: float) -> str:
-    """A share of the catalogue, with as many digits as a small one needs."""
+    """A share of the catalogue, with more digits the smaller it is."""
     return percent(share, 1 if share >= 0.01 else 2 if share >= 0.001 else 3)
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A number with thousands parted, a dash where there is none."""
+    """A number with thousands separators, or a dash where it is missing."""
     return DASH if _absent(value) else f"{value:,.{digits}f}"
 
 
 def amount(value: float) -> str:
-    """A mean count: one digit behind the point only while that says something."""
+    """A mean count, with one decimal below 20 unless it is whole."""
     return number(value, 1 if value < 20 and round(value, 1) != round(value) else 0)
 
 
-def counted(count: int, one: str, several: str = "") -> str:
+def counted(count: int, singular: str, plural: str = "") -> str:
     """A number with its noun: `1 product`, `12 products`."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def signed(share: float | None) -> str:
-    """A change as `+23.2 %`; empty where there is none to speak of."""
+    """A change as `+23.2%`; empty for None, a dash for NaN."""
     return "" if share is None else DASH if _absent(share) else f"{'+' if share >= 0 else '−'}{percent(abs(share))}"
 
 
 def span(low: float, high: float) -> str:
-    """An interval as `88.7–90.9 %`."""
+    """An interval as `88.7–90.9%`."""
     return DASH if _absent(low) or _absent(high) else f"{100 * low:.1f}–{percent(high)}"
 
 
@@ -104,16 +104,16 @@ def duration(seconds: float) -> str:
 
 
 def plain(text: str, limit: int = 200) -> str:
-    """Text from outside made fit to be shown: not endless, without control and direction-override characters.
+    """Makes text from a feed safe to show: short, without control and direction-override characters.
 
-    Line breaks and tabs become spaces. Emoji and right-to-left letters stay as they are.
+    Line breaks and tabs become spaces. Emoji and right-to-left letters are kept.
     """
     shortened = f"{text[: limit - 1]}…" if len(text) > limit else text
-    shown = (letter if letter.isspace() or not _steers(letter) else "" for letter in shortened)
-    return " ".join("".join(shown).split())
+    visible = (letter if letter.isspace() or not _is_control(letter) else "" for letter in shortened)
+    return " ".join("".join(visible).split())
 
 
-def _steers(letter: str) -> bool:
+def _is_control(letter: str) -> bool:
     category = unicodedata.category(letter)
     return category in {"Cc", "Cs"} or unicodedata.bidirectional(letter) in _DIRECTIONS
 
@@ -126,73 +126,72 @@ def _absent(value: float | None) -> bool:
 
 
 def headline(report: Report) -> str:
-    """What the chosen settings reach, in one sentence that a merchant understands."""
+    """The recall and the cost of the chosen settings, in one or two sentences."""
     chosen = report.chosen
-    cost = amount(chosen.candidates_per_product)
-    share = f"{small_percent(chosen.share)} of the catalogue"
-    if not report.measured:
-        return f"Each product has {cost} candidates on average; that is {share}."
-    reached = f"{percent(chosen.recall)} (95\N{NO-BREAK SPACE}% interval {span(chosen.low, chosen.high)})"
-    return (
-        f"Of the variants the feed already knows, {reached} are among the {cost} candidates per product; "
-        f"that is {share}."
+    cost = (
+        f"Each product has {amount(chosen.candidates_per_product)} candidates on average, "
+        f"{small_percent(chosen.share)} of the catalogue."
     )
+    if not report.measured:
+        return cost
+    interval = span(chosen.low, chosen.high)
+    return f"{percent(chosen.recall)} of the known variants (95% interval {interval}) are among the candidates. {cost}"
 
 
-_WORTH_SAYING = 0.0005
-"""A gain that would be shown as 0.0 points is none."""
+_LEAST_SHOWN_GAIN = 0.0005
+"""A smaller gain would be shown as 0.0 points."""
 
 
 def better_at_this_cost(report: Report) -> str:
-    """What finds more than the chosen settings for no more candidates; empty where nothing does."""
+    """The setting with higher recall than the chosen one at no higher cost; empty where there is none."""
     chosen = report.chosen
     affordable = [p for p in report.points if p.candidates_per_product <= chosen.candidates_per_product]
     best = max(affordable, key=lambda point: point.recall, default=chosen)
-    if best.recall - chosen.recall < _WORTH_SAYING:
+    if best.recall - chosen.recall < _LEAST_SHOWN_GAIN:
         return ""
     setting = setting_in_words(best)
     gain = 100 * (best.recall - chosen.recall)
     return (
-        f"For no more candidates than this run spends, {strategy_in_words(best.strategy)}"
-        f"{f' ({setting})' if setting else ''} finds {percent(best.recall)} ({span(best.low, best.high)}): "
-        f"{gain:.1f} points more."
+        f"With no more candidates per product than this run, {strategy_in_words(best.strategy)}"
+        f"{f' ({setting})' if setting else ''} reaches a recall of {percent(best.recall)} "
+        f"({span(best.low, best.high)}), {gain:.1f} points more."
     )
 
 
 def reasons(candidate: ShownCandidate) -> list[str]:
-    """Why a product is among the candidates."""
-    found = [f"text rank {candidate.text_rank:,}"] if candidate.text_rank else []
+    """Which lists brought a candidate, and at which rank."""
+    ranks = [f"text rank {candidate.text_rank:,}"] if candidate.text_rank else []
     if candidate.image_rank:
-        found.append(f"image rank {candidate.image_rank:,}{_of(candidate.via)}")
-    return found
+        ranks.append(f"picture rank {candidate.image_rank:,} for {_list_owner(candidate.via)}")
+    return ranks
 
 
 def missed_reasons(missed: Missed) -> list[str]:
     """How far a missed variant was from being a candidate."""
     return [
-        f"text: {_place(missed.text_rank, missed.text_depth)}",
-        f"pictures: {_place(missed.image_rank, missed.image_depth)}{_of(missed.via)}",
+        f"text: {_rank(missed.text_rank, missed.text_depth)}",
+        f"pictures: {_rank(missed.image_rank, missed.image_depth)} for {_list_owner(missed.via)}",
     ]
 
 
-def _place(rank: int | None, depth: int) -> str:
+def _rank(rank: int | None, depth: int) -> str:
     return f"rank {rank:,}" if rank else f"not among the first {depth:,}"
 
 
-def _of(via: str) -> str:
-    return f" of {plain(via, 60)}" if via else " of this product"
+def _list_owner(via: str) -> str:
+    return plain(via, 60) if via else "this product"
 
 
 @dataclass(frozen=True)
 class Gain:
-    """One line of the comparison with text alone.
+    """One row of the comparison with text alone.
 
     Attributes:
-        name: What is compared.
+        name: Name of the row.
         point: Its operating point.
-        relative: Recall over that of text alone, minus one; None for text itself, NaN where text finds nothing.
+        relative: Recall divided by that of text alone, minus one; None for text itself, NaN where text finds nothing.
         difference: Paired interval of the difference in recall, where it was measured.
-        paper: Per cent of gain in the paper, None for text itself.
+        paper: Gain that the paper reports, in per cent; None for text itself.
     """
 
     name: str
@@ -203,7 +202,7 @@ class Gain:
 
 
 def gain_rows(gains: Gains) -> list[Gain]:
-    """Text alone, pictures alone and both, each against text."""
+    """Text alone, pictures alone and both, each compared with text alone."""
     base = gains.text.recall
 
     def over(recall: float) -> float:
@@ -218,7 +217,7 @@ def gain_rows(gains: Gains) -> list[Gain]:
 
 
 def points_gained(text: OperatingPoint, row: Gain) -> str:
-    """What a row gains over text alone in points of recall, with its interval where one was measured."""
+    """Gain over text alone in points of recall, with its interval where one was measured."""
     if row.relative is None:
         return ""
     if row.difference is None:
@@ -228,14 +227,16 @@ def points_gained(text: OperatingPoint, row: Gain) -> str:
 
 
 def gain_sentence(gains: Gains) -> str:
-    """What pictures add to text, beside what the paper reports."""
+    """How many more variants pictures find than text alone, here and in the paper."""
     _, image, both = gain_rows(gains)
-    paper = f"The paper reports {PAPER_GAINS['image']} % and {PAPER_GAINS['both']} % on its own catalogue."
+    paper = f"The paper reports {PAPER_GAINS['image']}% and {PAPER_GAINS['both']}% more on its own catalogue."
     if image.relative is None or both.relative is None or math.isnan(image.relative + both.relative):
-        return f"Text alone finds none of the known variants here, so a gain over it can't be stated. {paper}"
-    found = f"Pictures alone find {_more(image.relative)} than text alone; both together find {_more(both.relative)}."
-    return f"{found} {paper}"
+        return f"Text alone finds none of the known variants here, so there is no gain to report. {paper}"
+    return (
+        f"Pictures alone find {_more(image.relative)} of the known variants than text alone; "
+        f"both together find {_more(both.relative)}. {paper}"
+    )
 
 
 def _more(relative: float) -> str:
-    return f"{percent(abs(relative))} {'more' if relative >= 0 else 'less'} of the known variants"
+    return f"{percent(abs(relative))} {'more' if relative >= 0 else 'fewer'}"

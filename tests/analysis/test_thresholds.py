@@ -141,7 +141,7 @@ def test_every_threshold_is_tried_and_the_runs_own(drawn):
 
 def test_groups_are_counted_by_size():
     made = dict(size_classes(np.array([0, 0, 1, 1, 1, 2, -1, -1, *[3] * 12])))
-    assert made == {"2": 1, "3": 1, "4": 0, "5–6": 0, "7–10": 0, "11 and more": 1}
+    assert made == {"2": 1, "3": 1, "4": 0, "5–6": 0, "7–10": 0, "11 or more": 1}
     assert sum(count for _, count in size_classes(np.full(4, -1))) == 0
 
 

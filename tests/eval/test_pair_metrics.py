@@ -141,10 +141,10 @@ def test_nothing_at_all():
     assert np.isnan(expected_calibration_error(np.array([0.01]), np.array([1], np.int8)))
 
 
-def test_what_does_not_fit_is_said():
+def test_inputs_that_do_not_match_raise():
     with pytest.raises(VariantsError, match="only 1"):
         PrecisionRecall.of(np.ones(2), np.ones(2, np.int8), 1)
-    with pytest.raises(VariantsError, match="no number"):
+    with pytest.raises(VariantsError, match="not a number"):
         brier(np.array([np.nan]), np.ones(1, np.int8))
     with pytest.raises(VariantsError, match="2 scores"):
         brier(np.ones(2), np.ones(1, np.int8))

@@ -61,7 +61,7 @@ def test_the_upper_axis_is_the_share_of_the_catalogue():
     (above,) = axes.child_axes
     axes.figure.canvas.draw()
     assert np.array(above.get_xlim()) == pytest.approx(np.array(axes.get_xlim()) / 1000 * 100)
-    assert {"1 %", "10 %"} <= {label.get_text() for label in above.get_xticklabels()}
+    assert {"1%", "10%"} <= {label.get_text() for label in above.get_xticklabels()}
     assert {"10", "50", "100"} <= {label.get_text() for label in axes.get_xticklabels()}
 
 

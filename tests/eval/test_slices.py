@@ -52,7 +52,7 @@ def test_group_sizes_on_paper():
     assert plain(made) == [
         ("group size", "2", 1, 1.0),
         ("group size", "3–4", 2, (1 / 2 + 1 / 3) / 2),
-        ("group size", "9 and more", 2, (0 + 7 / 8) / 2),
+        ("group size", "9 or more", 2, (0 + 7 / 8) / 2),
     ]
 
 
@@ -62,7 +62,7 @@ def test_every_group_size_has_its_slice():
     rows = np.cumsum([0, *sizes[:-1]]).tolist()
     lists = judged(run_of(qrels, rows, [[] for _ in rows]), qrels)
     made = by_group_size(lists, recall(lists, 5), qrels.groups[lists.query_rows])
-    assert [(one.name, one.queries) for one in made] == [("2", 1), ("3–4", 2), ("5–8", 2), ("9 and more", 2)]
+    assert [(one.name, one.queries) for one in made] == [("2", 1), ("3–4", 2), ("5–8", 2), ("9 or more", 2)]
 
 
 def test_within_and_across_sellers_on_paper():
