@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, INDEXES, alert, common_params, record_event, run_date, run_name
+from apps.airflow.schedule import DEFAULTS, INDEXES, alert, run_date, run_name, tell, where
 
 DOCS = """
 ### Reads tonight's feed and makes it searchable
@@ -34,7 +34,7 @@ past nights, use a backfill. Clearing any task is safe: finished work is not rep
     default_args=DEFAULTS | {"on_failure_callback": alert},
     tags=["variants", "nightly"],
     doc_md=DOCS,
-    params=common_params(
+    params=where(
         feed=Param(
             os.environ.get("VARIANTS_FEED", ""),
             type="string",
@@ -127,7 +127,7 @@ def build_indexes():
         from service.batches import indexes
 
         counts = indexes.publish(batch)
-        record_event(get_current_context(), INDEXES, batch)
+        tell(get_current_context(), INDEXES, batch)
         return counts
 
     batch = read_feed()

@@ -7,16 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import (
-    CANDIDATES,
-    DEFAULTS,
-    EVALUATED,
-    alert,
-    common_params,
-    from_event,
-    record_event,
-    run_name,
-)
+from apps.airflow.schedule import CANDIDATES, DEFAULTS, EVALUATED, alert, from_event, run_name, tell, where
 
 DOCS = """
 ### Measures candidates against known groups
@@ -38,7 +29,7 @@ makes this evaluation the reference for the next one; `review_gate` then starts 
     default_args=DEFAULTS | {"on_failure_callback": alert},
     tags=["variants", "nightly"],
     doc_md=DOCS,
-    params=common_params(
+    params=where(
         generation=Param("", type="string", description="Generation of candidates; empty: the current one"),
         margin=Param(0.03, type="number", minimum=0, maximum=1, description="Maximum acceptable loss of recall"),
         blind=Param(
@@ -71,7 +62,7 @@ def evaluate():
         from service.batches import evaluation
 
         counts = evaluation.publish(batch)
-        record_event(get_current_context(), EVALUATED, batch)
+        tell(get_current_context(), EVALUATED, batch)
         return counts
 
     batch = measure()["batch"]

@@ -7,17 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import (
-    CANDIDATES,
-    DEFAULTS,
-    INDEXES,
-    alert,
-    common_params,
-    follows,
-    from_event,
-    record_event,
-    run_name,
-)
+from apps.airflow.schedule import CANDIDATES, DEFAULTS, INDEXES, alert, follows, from_event, run_name, tell, where
 
 DOCS = """
 ### Finds, for every product, the products that may be its variants
@@ -42,7 +32,7 @@ safe.
     default_args=DEFAULTS | {"on_failure_callback": alert},
     tags=["variants", "nightly"],
     doc_md=DOCS,
-    params=common_params(
+    params=where(
         generation=Param("", type="string", description="Generation of indexes; empty: the current one"),
         strategy=Param(
             None,
@@ -114,7 +104,7 @@ def generate_candidates():
         from service.batches import suggestions
 
         counts = suggestions.publish(batch)
-        record_event(get_current_context(), CANDIDATES, batch)
+        tell(get_current_context(), CANDIDATES, batch)
         return counts
 
     batch = start()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import HITLEntryOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, EVALUATED, alert, common_params, from_event, run_name
+from apps.airflow.schedule import DEFAULTS, EVALUATED, alert, from_event, run_name, where
 
 DOCS = """
 ### Asks for approval before groups are exported
@@ -27,7 +27,7 @@ DAG.
     default_args=DEFAULTS | {"on_failure_callback": alert},
     tags=["variants", "review"],
     doc_md=DOCS,
-    params=common_params(
+    params=where(
         generation=Param("", type="string", description="Generation of candidates; empty: the current one"),
         target=Param(
             os.environ.get("VARIANTS_EXPORT", ""),

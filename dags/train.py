@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, MODELS, alert, common_params, record_event, run_name
+from apps.airflow.schedule import DEFAULTS, MODELS, alert, run_name, tell, where
 
 DOCS = """
 ### Learns from known groups and from judgements
@@ -26,7 +26,7 @@ one if it is better; otherwise the task is skipped and the current model stays. 
     default_args=DEFAULTS | {"on_failure_callback": alert},
     tags=["variants", "weekly"],
     doc_md=DOCS,
-    params=common_params(
+    params=where(
         judgements=Param(os.environ.get("VARIANTS_JUDGEMENTS", ""), type="string", description="CSV of judged pairs"),
     ),
 )
@@ -58,7 +58,7 @@ def train():
             raise AirflowSkipException(
                 f"{batch['generation']} is not better than {counts['against']}, which stays the current model"
             )
-        record_event(get_current_context(), MODELS, batch)
+        tell(get_current_context(), MODELS, batch)
         return counts
 
     batch = learn()

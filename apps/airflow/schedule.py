@@ -59,7 +59,7 @@ def follows(asset: Asset, cron: str = "") -> list[Asset] | AssetOrTimeSchedule:
     return AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[asset])
 
 
-def common_params(**more: Param) -> dict[str, Param]:
+def where(**more: Param) -> dict[str, Param]:
     """The Params of every DAG (the locations, with defaults from the scheduler's environment) and those in `more`."""
     locations = {
         "store": ("VARIANTS_STORE", "Folder of the store, accessible to every worker"),
@@ -95,7 +95,7 @@ def from_event(context: Mapping[str, Any], asset: Asset) -> dict[str, str]:
     return chosen | dict(events[-1].extra if events else {})
 
 
-def record_event(context: Mapping[str, Any], asset: Asset, batch: Mapping[str, str]) -> None:
+def tell(context: Mapping[str, Any], asset: Asset, batch: Mapping[str, str]) -> None:
     """Records in the asset's event which generation is now current, and where."""
     context["outlet_events"][asset].extra = {name: batch[name] for name in ("store", "publish", "generation")}
 
