@@ -1,4 +1,4 @@
-"""Every night: the feed becomes a generation of indexes."""
+"""Nightly: builds a generation of indexes from the feed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from apps.airflow.schedule import DEFAULTS, INDEXES, alert, open_place, run_date
 DOCS = """
 ### Reads tonight's feed and makes it searchable
 
-1. **read_feed** reads the feeds and fetches pictures. Rows that can't be used are listed with reason and fix in
-   `refused.csv`. A feed that can't be read stops the run at once: fix it and trigger the run again.
-2. **encode_texts**, **encode_pictures** work shard by shard. Only what is new or changed since last night is
-   encoded.
-3. **text_index**, **image_index** build the indexes beside those that serve.
-4. **audit** compares the new generation with the one in force. If it is worse, it is *not* published, the task's
-   log says why, and the old one goes on serving.
-5. **publish** brings it into force in one step. `generate_candidates` follows by itself.
+1. **read_feed** reads the feeds and fetches pictures. Rows that can't be used are listed in `refused.csv` with the
+   reason and the fix. If the feed can't be read, the run stops at once: fix the feed and trigger the run again.
+2. **encode_texts** and **encode_pictures** work in shards. They only encode texts and pictures that are new or have
+   changed since last night.
+3. **text_index** and **image_index** build new indexes beside the current ones.
+4. **audit** compares the new generation with the current one. If it is worse, it is *not* published, the task's log
+   shows why, and the current generation stays in use.
+5. **publish** makes the new generation the current one, in one step. `generate_candidates` then starts automatically.
 
-Trigger it by hand with a *feed* of your own; `{date}` in its path is the run's date. To do past nights again, use a
-backfill. Clearing any task is safe: what is done is found and not done again.
+To use another feed, trigger the DAG with your own *feed*; `{date}` in its path is replaced by the run's date. To repeat
+past nights, use a backfill. Clearing any task is safe: finished work is not repeated.
 """
 
 
@@ -38,29 +38,33 @@ backfill. Clearing any task is safe: what is done is found and not done again.
         feed=Param(
             os.environ.get("VARIANTS_FEED", ""),
             type="string",
-            description="FEED or SELLER=FEED, parted by spaces; {date} in a path is the run's date",
+            description="FEED or SELLER=FEED, separated by spaces; {date} in a path is replaced by the run's date",
         ),
-        settings=Param(os.environ.get("VARIANTS_SETTINGS", ""), type="string", description="Settings file, or empty"),
-        shards=Param(
-            8, type="integer", minimum=1, maximum=1000, description="Pieces that encoding is cut into, at most"
+        settings=Param(
+            os.environ.get("VARIANTS_SETTINGS", ""), type="string", description="Settings file; empty: the defaults"
         ),
-        most_refused=Param(0.1, type="number", minimum=0, maximum=1, description="Audit: share of refused rows"),
+        shards=Param(8, type="integer", minimum=1, maximum=1000, description="Maximum number of shards for encoding"),
+        most_refused=Param(
+            0.1, type="number", minimum=0, maximum=1, description="Audit: maximum share of refused rows"
+        ),
         most_recall_lost=Param(
-            0.1, type="number", minimum=0, maximum=1, description="Audit: loss of known-pair recall"
+            0.1, type="number", minimum=0, maximum=1, description="Audit: maximum loss of recall of known pairs"
         ),
-        most_products_lost=Param(0.5, type="number", minimum=0, maximum=1, description="Audit: share of products gone"),
+        most_products_lost=Param(
+            0.5, type="number", minimum=0, maximum=1, description="Audit: maximum share of products lost"
+        ),
     ),
 )
 def build_indexes():
-    """The DAG."""
+    """Builds the DAG."""
 
     @task
     def read_feed():
         from service.batches import indexes
 
         context = get_current_context()
-        said = {name: context["params"][name] for name in ("feed", "store", "publish", "settings")}
-        return indexes.read_feed(**said, date=run_date(context), run=run_name(context))
+        chosen = {name: context["params"][name] for name in ("feed", "store", "publish", "settings")}
+        return indexes.read_feed(**chosen, date=run_date(context), run=run_name(context))
 
     @task
     def text_shards(batch):
@@ -86,7 +90,7 @@ def build_indexes():
 
         return indexes.encode_pictures(batch, shard)
 
-    # A catalogue without pictures has no shards of them, and a map over nothing is skipped.
+    # A catalogue without pictures has no picture shards, and Airflow skips a map over nothing.
     @task(trigger_rule="none_failed")
     def gather(batch):
         from service.batches import indexes
@@ -108,7 +112,7 @@ def build_indexes():
     @task
     def audit(batch):
         from service.batches.audit import Limits
-        from service.batches.audit import audit as look
+        from service.batches.audit import audit as run_audit
 
         params = get_current_context()["params"]
         limits = Limits(
@@ -116,7 +120,7 @@ def build_indexes():
             recall_drop=params["most_recall_lost"],
             fewer=params["most_products_lost"],
         )
-        return look(batch, limits)
+        return run_audit(batch, limits)
 
     @task(outlets=[INDEXES])
     def publish(batch):

@@ -1,4 +1,4 @@
-"""After every new generation of candidates: how many variants are found, at what cost."""
+"""After every new generation of candidates: measures how many variants are found, and at what cost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from apps.airflow.schedule import CANDIDATES, DEFAULTS, EVALUATED, alert, from_e
 DOCS = """
 ### Measures candidates against known groups
 
-**measure** draws the curve of recall against candidates per product; its output names the report, a page to open.
-**compare** fails if recall fell by more than *margin* against the last evaluation, at the same number of
-candidates: then read the report, and bring the earlier generation back while somebody looks into it. **publish**
-makes this evaluation the one that the next is compared with; `review_gate` follows by itself.
+**measure** computes the curve of recall against candidates per product; its output has the path of the report.
+**compare** fails if recall is lower than in the last evaluation by more than *margin*, at the same number of
+candidates. In that case read the report, and go back to the earlier generation until the cause is found. **publish**
+makes this evaluation the reference for the next one; `review_gate` then starts automatically.
 
-*blind*: judgements on pairs that were drawn blindly. Judgements on pairs that were shown tell nothing about what
-was missed.
+*blind*: judgements on pairs that were sampled at random. Judgements on suggested pairs can't show what was missed.
 """
 
 
@@ -31,21 +30,25 @@ was missed.
     tags=["variants", "nightly"],
     doc_md=DOCS,
     params=where(
-        generation=Param("", type="string", description="Generation of candidates; empty: the one in force"),
-        margin=Param(0.03, type="number", minimum=0, maximum=1, description="Loss of recall that is put up with"),
-        blind=Param(os.environ.get("VARIANTS_BLIND", ""), type="string", description="CSV of blindly drawn judgements"),
+        generation=Param("", type="string", description="Generation of candidates; empty: the current one"),
+        margin=Param(0.03, type="number", minimum=0, maximum=1, description="Maximum acceptable loss of recall"),
+        blind=Param(
+            os.environ.get("VARIANTS_BLIND", ""),
+            type="string",
+            description="CSV of judgements on randomly sampled pairs, or empty",
+        ),
     ),
 )
 def evaluate():
-    """The DAG."""
+    """Builds the DAG."""
 
     @task(multiple_outputs=True)
     def measure():
         from service.batches import evaluation
 
         context = get_current_context()
-        said, blind = from_event(context, CANDIDATES), context["params"]["blind"]
-        batch = evaluation.measure(said["store"], said["publish"], said["generation"], blind, run_name(context))
+        event, blind = from_event(context, CANDIDATES), context["params"]["blind"]
+        batch = evaluation.measure(event["store"], event["publish"], event["generation"], blind, run_name(context))
         return {"batch": batch, **evaluation.said(batch)}
 
     @task

@@ -1,4 +1,4 @@
-"""After every new generation of indexes: candidates and suggestions."""
+"""After every new generation of indexes: generates candidates and suggestions."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from apps.airflow.schedule import (
 )
 
 DOCS = """
-### Finds, for every product, those that may be its variants
+### Finds, for every product, the products that may be its variants
 
-It follows `build_indexes` by itself, and runs at the times of `VARIANTS_CANDIDATES_CRON` where that is set. Trigger
-it by hand to try something else on the indexes that serve:
+It starts automatically after `build_indexes`, and also at the times in `VARIANTS_CANDIDATES_CRON` if that is set.
+Trigger it by hand to try other choices on the current indexes:
 
-* *budget*: candidates per product that you can pay for; *strategy*: how they are found (`planned` finds most at the
-  budget); *N* and *K* are those of the strategy `hop`. What you leave empty is as the settings say.
-* *only_new*: ask people about new and changed products alone.
+* *budget*: maximum candidates per product; *strategy*: how they are found (`planned` uses the strategy with the highest
+  recall at the budget); *n* and *k* belong to the strategy `hop`. Empty fields use the settings.
+* *only_new*: only list new and changed products for review.
 
-`review.csv` in the generation lists what people are to be asked; `evaluate` follows by itself. Clearing any task is
+`review.csv` in the generation lists the pairs to review; `evaluate` then starts automatically. Clearing any task is
 safe.
 """
 
@@ -44,37 +44,35 @@ safe.
     tags=["variants", "nightly"],
     doc_md=DOCS,
     params=where(
-        generation=Param("", type="string", description="Generation of indexes; empty: the one in force"),
+        generation=Param("", type="string", description="Generation of indexes; empty: the current one"),
         strategy=Param(
             None,
             type=["null", "string"],
             enum=[None, "planned", "fused", "hop", "text", "image", "union", "rrf", "weighted"],
-            description="How candidates are found; empty: as the settings say",
+            description="How candidates are found; empty: from the settings",
         ),
         n=Param(None, type=["null", "integer"], minimum=1, description="N: text neighbours of each product (hop)"),
         k=Param(None, type=["null", "integer"], minimum=0, description="K: image neighbours of each seed (hop)"),
-        budget=Param(None, type=["null", "integer"], minimum=0, description="Candidates per product you can pay for"),
-        only_new=Param(False, type="boolean", description="Ask people about new and changed products alone"),
+        budget=Param(None, type=["null", "integer"], minimum=0, description="Maximum candidates per product"),
+        only_new=Param(False, type="boolean", description="Only list new and changed products for review"),
         judgements=Param(
             os.environ.get("VARIANTS_JUDGEMENTS"), type=["null", "string"], description="CSV of judged pairs"
         ),
-        shards=Param(
-            8, type="integer", minimum=1, maximum=1000, description="Pieces that merging is cut into, at most"
-        ),
+        shards=Param(8, type="integer", minimum=1, maximum=1000, description="Maximum number of shards for merging"),
     ),
 )
 def generate_candidates():
-    """The DAG."""
+    """Builds the DAG."""
 
     @task
     def start():
         from service.batches import suggestions
 
         context = get_current_context()
-        said = from_event(context, INDEXES)
-        named = ("strategy", "n", "k", "budget", "only_new", "judgements")
-        choices = {name: context["params"][name] for name in named}
-        return suggestions.start(said["store"], said["publish"], said["generation"], choices, run_name(context))
+        event = from_event(context, INDEXES)
+        names = ("strategy", "n", "k", "budget", "only_new", "judgements")
+        choices = {name: context["params"][name] for name in names}
+        return suggestions.start(event["store"], event["publish"], event["generation"], choices, run_name(context))
 
     @task
     def look_up(batch):
@@ -121,9 +119,10 @@ def generate_candidates():
         return counts
 
     batch = start()
-    cut = parts(batch)
-    look_up(batch) >> cut
-    merge.partial(batch=batch).expand(shard=cut) >> finish(batch) >> classify(batch) >> group(batch) >> publish(batch)
+    shards = parts(batch)
+    look_up(batch) >> shards
+    merged = merge.partial(batch=batch).expand(shard=shards)
+    merged >> finish(batch) >> classify(batch) >> group(batch) >> publish(batch)
 
 
 generate_candidates()

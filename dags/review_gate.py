@@ -1,4 +1,4 @@
-"""Groups go to the shop when a person has said so."""
+"""Exports groups to the shop after a person has approved them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from airflow.sdk import Param, dag, get_current_context, task
 from apps.airflow.schedule import DEFAULTS, EVALUATED, alert, from_event, run_name, where
 
 DOCS = """
-### Asks a person before groups are exported
+### Asks for approval before groups are exported
 
-Open the run, then **approve**, and *Required Actions*: the question says how many groups there are and in which
-file to look at them. *Approve* writes them to the file that the shop imports; *Reject*, or no answer within a week,
-exports nothing. Your answer, your name and your comment are kept in `STORE/decisions.sqlite`. To be asked again,
-trigger the DAG.
+Open the run, then the task **approve** and its *Required Actions*: the question shows the number of groups and the file
+that lists them. *Approve* writes the groups to the file that the shop imports. *Reject*, or no answer within a week,
+exports nothing. Your answer, name and comment are stored in `STORE/decisions.sqlite`. To be asked again, trigger the
+DAG.
 """
 
 
@@ -28,22 +28,28 @@ trigger the DAG.
     tags=["variants", "review"],
     doc_md=DOCS,
     params=where(
-        generation=Param("", type="string", description="Generation of candidates; empty: the one in force"),
-        target=Param(os.environ.get("VARIANTS_EXPORT", ""), type="string", description="File to export to"),
+        generation=Param("", type="string", description="Generation of candidates; empty: the current one"),
+        target=Param(
+            os.environ.get("VARIANTS_EXPORT", ""),
+            type="string",
+            description="File to export to; empty: exports/GENERATION.tsv in the store",
+        ),
         format=Param(
-            "google", enum=["google", "shopify", "magento", "woocommerce"], description="What the shop imports"
+            "google",
+            enum=["google", "shopify", "magento", "woocommerce"],
+            description="File format that the shop imports",
         ),
     ),
 )
 def review_gate():
-    """The DAG."""
+    """Builds the DAG."""
 
     @task
     def summarise():
         from service.batches import review
 
-        said = from_event(get_current_context(), EVALUATED)
-        return review.summarise(said["store"], said["generation"])
+        event = from_event(get_current_context(), EVALUATED)
+        return review.summarise(event["store"], event["generation"])
 
     @task
     def decide(summary, answer):
@@ -62,7 +68,8 @@ def review_gate():
         from service.batches import review
 
         if decision["decision"] != review.APPROVE:
-            raise AirflowSkipException(f"rejected by {decision['by'] or 'nobody'}: nothing is exported")
+            who = f"rejected by {decision['by']}" if decision["by"] else "not approved in time"
+            raise AirflowSkipException(f"{who}: nothing is exported")
         context = get_current_context()
         target = context["params"]["target"] or f"{summary['store']}/exports/{summary['generation']}.tsv"
         run = run_name(context)
@@ -74,14 +81,14 @@ def review_gate():
         subject="Export the groups of generation {{ ti.xcom_pull(task_ids='summarise')['generation'] }}?",
         body=(
             "{% set s = ti.xcom_pull(task_ids='summarise') %}"
-            "**{{ s['groups'] }} groups** of {{ s['in_groups'] }} of {{ s['products'] }} products.\n\n"
-            "Groups: `{{ s['file'] }}`\n\nDoubtful ones: `{{ s['notes'] }}`"
+            "**{{ s['groups'] }} groups** with {{ s['in_groups'] }} of {{ s['products'] }} products.\n\n"
+            "Groups: `{{ s['file'] }}`\n\nDoubtful groups: `{{ s['notes'] }}`"
         ),
         options=["Approve", "Reject"],
         defaults=["Reject"],
         response_timeout=timedelta(days=7),
         execution_timeout=None,
-        params={"comment": Param("", type="string", description="What whoever reads this later should know")},
+        params={"comment": Param("", type="string", description="Comment, stored with the decision")},
     )
     summary >> approve
     export(summary, decide(summary, approve.output))

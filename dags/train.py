@@ -1,4 +1,4 @@
-"""Every week: a model is learned anew, and comes into force if it is better."""
+"""Weekly: trains a new model, and makes it the current one if it is better."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, t
 from apps.airflow.schedule import DEFAULTS, MODELS, alert, open_place, run_name, tell, where
 
 DOCS = """
-### Learns from known groups and from what people judged
+### Learns from known groups and from judgements
 
-**learn** makes a model from nine tenths of the known groups. **compare** measures it and the model that serves on
-the last tenth, the *decisive* groups, which never teach any model. **publish** brings it into force if it is
-better; otherwise the task is skipped and the serving model stays. The next night's `build_indexes` uses it.
+**learn** trains a model on nine tenths of the known groups. **compare** measures it and the current model on the
+remaining tenth, the *decisive* groups, on which no model is ever trained. **publish** makes the new model the current
+one if it is better; otherwise the task is skipped and the current model stays. The next `build_indexes` run uses it.
 """
 
 
@@ -31,15 +31,15 @@ better; otherwise the task is skipped and the serving model stays. The next nigh
     ),
 )
 def train():
-    """The DAG."""
+    """Builds the DAG."""
 
     @task
     def learn():
         from service.batches import training
 
         context = get_current_context()
-        said = {name: context["params"][name] for name in ("store", "publish", "judgements")}
-        return training.learn(**said, run=run_name(context))
+        chosen = {name: context["params"][name] for name in ("store", "publish", "judgements")}
+        return training.learn(**chosen, run=run_name(context))
 
     @task
     def compare(batch):
@@ -55,7 +55,9 @@ def train():
 
         counts = training.publish(batch, open_place)
         if not counts["published"]:
-            raise AirflowSkipException(f"{batch['generation']} does not beat {counts['against']}, which stays in force")
+            raise AirflowSkipException(
+                f"{batch['generation']} is not better than {counts['against']}, which stays the current model"
+            )
         tell(get_current_context(), MODELS, batch)
         return counts
 

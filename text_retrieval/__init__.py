@@ -1,9 +1,10 @@
-"""The text wing: product text, sentence vectors, and the neighbours that texts have.
+"""Text retrieval: product texts, text vectors and their neighbours.
 
-| module | gives |
+| module | contents |
 |---|---|
-| `product_text` | `product_texts`: what a product says, as one text |
-| `sentence` | `SentenceEncoder`: texts to vectors |
-| `hnsw` | `NmslibIndex`: approximate neighbours of vectors |
+| `product_text` | `product_texts`: one text per product |
+| `sentence` | `SentenceEncoder`: vectors from a sentence-transformers model |
+| `lexical` | `Lexicon`: vectors from character n-grams |
+| `hnsw` | `NmslibIndex`: approximate nearest neighbours |
 | `tfidf` | `TfidfIndex`: the baseline that a text model has to beat |
 """

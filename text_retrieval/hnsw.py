@@ -28,36 +28,36 @@ from candidates.settings import TextSettings
 from candidates.vectors import Vectors
 
 _TILE = 2**22
-"""Found items held at once as NMSLIB's own lists."""
+"""Result items held at once as NMSLIB's own lists."""
 
 _GRAPH, _NODES, _STAMP = "graph.bin", "nodes.npy", "index.json"
 
 
 @dataclass(frozen=True, eq=False)
 class NmslibIndex:
-    """Meets `candidates.contracts.Index`: cosine over a graph in which near vectors are linked.
+    """Implements `candidates.contracts.Index`: approximate cosine search in a graph that links near vectors.
 
-    Malkov and Yashunin, *Efficient and robust approximate nearest neighbor search using hierarchical
-    navigable small world graphs*, 2016. What NMSLIB asks for:
+    Yu. A. Malkov and D. A. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical
+    Navigable Small World graphs", IEEE Transactions on Pattern Analysis and Machine Intelligence 42(4), 2020
+    (arXiv:1603.09320, 2016). NMSLIB has some peculiarities:
 
-    * It is static: a catalogue that changed gets a new index in a new folder. Two builds over the same
-      vectors differ in a few lists, so an index once saved is opened, not built again.
-    * Rows of zeros crash it and stay outside. Equal vectors (sizes of one garment with one text) link
-      only to each other and cut themselves off, so each distinct vector is one node, which stands for
-      all its rows.
+    * The index is static: a changed catalogue gets a new index in a new folder. Two builds over the same vectors
+      differ in a few lists, so a saved index is opened, not built again.
+    * All-zero rows crash it and are left out. Equal vectors (sizes of one garment with one text) link only to each
+      other and become unreachable, so each distinct vector is one node that represents all its rows.
     * Scores are 1 − NMSLIB's distance, within 2e-6 of the cosine.
 
-    With a `Filter` the admitted rows are searched exactly: a graph that may only return some of its
-    nodes finds too few of them.
+    With a `Filter` the matching rows are searched exactly, because a graph that may return only some of its nodes
+    finds too few of them.
 
     Attributes:
         vectors: The items.
-        graph: NMSLIB's index of the distinct vectors; none where every vector is zero.
-        nodes: int32 (n,): the node of each row, −1 for a row of zeros.
-        stamp: What it was built from and how: see `_stamp`.
-        effort: Items that a search keeps in view (efSearch), never fewer than k; 0: 2k, at least 200.
-        threads: Threads of a search; 0: one a core.
-        select: Which items meet a `Filter`.
+        graph: NMSLIB's index of the distinct vectors; None if every vector is zero.
+        nodes: int32 (n,): the node of each row, −1 for an all-zero row.
+        stamp: What it was built from: see `_stamp`.
+        effort: Candidates considered during a search (efSearch), at least k; 0: 2k, at least 200.
+        threads: Threads of a search; 0: one per core.
+        select: Tells which items meet a `Filter`.
     """
 
     vectors: Vectors
@@ -73,7 +73,7 @@ class NmslibIndex:
     def build(
         cls, vectors: Vectors, settings: TextSettings, threads: int = 0, select: Select | None = None
     ) -> NmslibIndex:
-        """Links the distinct vectors; takes minutes for a million of them."""
+        """Builds an index; takes minutes for a million distinct vectors."""
         nodes, distinct = _distinct(vectors.unit())
         graph = None
         if len(distinct):
@@ -90,7 +90,7 @@ class NmslibIndex:
         return cls(vectors, graph, nodes, _stamp(vectors, settings), settings.search_effort, threads, select)
 
     def save(self, folder: Path) -> None:
-        """Writes the index as a folder that appears whole or not at all; one that was there is replaced."""
+        """Writes the index atomically as a folder; replaces an existing one."""
         with atomic_folder(folder) as temporary:
             np.save(temporary / _NODES, self.nodes)
             if self.graph is not None:
@@ -102,19 +102,21 @@ class NmslibIndex:
     def open(
         cls, folder: Path, vectors: Vectors, settings: TextSettings, threads: int = 0, select: Select | None = None
     ) -> NmslibIndex:
-        """Reads a saved index of just these vectors.
+        """Reads a saved index of exactly these vectors.
 
         Raises:
-            RunFolderError: No index is there, files are missing or cut off, or it was built over other rows,
-                other numbers or with other `links` or `build_effort`.
-            VersionMismatch: It was built over vectors of another encoder.
+            RunFolderError: There is no index, files are missing or truncated, or it was built from other rows, other
+                vectors or with another `links` or `build_effort`.
+            VersionMismatch: It was built from vectors of another encoder.
         """
         stamp = _read_stamp(folder)
         vectors.require_version(stamp["version"])
         expected = _stamp(vectors, settings)
         differs = [name for name, value in expected.items() if stamp.get(name) != value]
         if differs:
-            raise RunFolderError(f"{folder}: this index was built with other {', '.join(differs)}", "Build it again")
+            raise RunFolderError(
+                f"{folder}: this index was built with different {', '.join(differs)}", "Build it again"
+            )
         graph = None
         if _GRAPH in stamp["files"]:
             graph = _empty_graph()
@@ -124,12 +126,12 @@ class NmslibIndex:
 
     @property
     def items(self) -> Axis:
-        """What the index finds."""
+        """The items that can be found."""
         return self.vectors.axis
 
     @property
     def version(self) -> str:
-        """What the vectors were made by."""
+        """The version of the vectors."""
         return self.vectors.version
 
     def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
@@ -148,13 +150,13 @@ class NmslibIndex:
 
     @cached_property
     def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The rows of each node: int64 (nodes + 1) offsets, and int32 rows, ascending within a node."""
+        """The rows of each node: int64 (nodes + 1,) offsets, and int32 rows, ascending within a node."""
         order = np.argsort(self.nodes, kind="stable").astype(np.int32)
         counts = np.bincount(self.nodes + 1, minlength=1)
         return np.cumsum(counts) - counts[0], order[counts[0] :]
 
     def _lists(self, queries: NDArray[np.float32], k: int) -> Part:
-        """The lists of some queries, float32 (q, d) at length one or zero."""
+        """The lists of some queries, float32 (q, d) of unit length or zero."""
         present = np.flatnonzero(queries.any(axis=1)) if self.graph is not None else np.zeros(0, np.intp)
         found = self._ask(queries[present], k) if len(present) else []
         counts = np.zeros(len(queries), np.int64)
@@ -164,20 +166,20 @@ class NmslibIndex:
         return self._spread(counts, nodes, scores, k)
 
     def _ask(self, queries: NDArray[np.float32], k: int) -> list[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        # The effort is the graph's own state: two searches at once must not change it under each other.
+        # The effort is state of the graph, so concurrent searches must not change it for each other.
         with self._asking:
             self.graph.setQueryTimeParams({"efSearch": max(k, self.effort or max(200, 2 * k))})
             found: list[Any] = self.graph.knnQueryBatch(queries, min(k, len(self.graph)), num_threads=self.threads)
         return found
 
     def _spread(self, counts: NDArray[np.int64], nodes: NDArray[np.int32], scores: NDArray[np.float32], k: int) -> Part:
-        """Turns lists of nodes, best first, into lists of the k best rows, ties in the order of rows."""
+        """Turns lists of nodes, best first, into lists of the k best rows, with ties in row order."""
         offsets, rows = self._rows
         sizes = np.minimum(np.diff(offsets), k)[nodes]
         before = np.cumsum(sizes) - sizes
         first = np.cumsum(counts) - counts
         behind = before - np.repeat(np.append(before, 0)[first], counts)
-        sizes[behind >= k] = 0  # Enough better rows stand before these.
+        sizes[behind >= k] = 0  # Enough better rows come before these.
         ends = np.append(0, np.cumsum(sizes))
         found = rows[np.repeat(offsets[nodes] - ends[:-1], sizes) + np.arange(ends[-1])]
         lists = Part(0, ends[np.append(first, len(nodes))], found, np.repeat(scores, sizes))
@@ -186,16 +188,16 @@ class NmslibIndex:
 
 
 def _ties_by_row(part: Part, n: int) -> Part:
-    """Orders entries of one list and one score by row; the lists are in the order of their scores already."""
+    """Sorts entries with equal scores by row; the lists are already in order of score."""
     changes = np.diff(part.scores, prepend=np.nan) != 0
     changes[part.offsets[:-1][part.counts > 0]] = True
-    # One key for both, nearly in order: sorting it takes a fortieth of the time that sorting by two keys takes.
+    # One key for both is already nearly sorted, so sorting it is much faster than sorting by two keys.
     order = np.argsort(np.cumsum(changes) * n + part.rows, kind="stable")
     return Part(part.start, part.offsets, part.rows[order], part.scores[order])
 
 
 def _distinct(unit: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The node of each row, −1 for zeros, and the distinct vectors that are the nodes."""
+    """The node of each row, −1 for all-zero rows, and the distinct vectors, one per node."""
     present = np.flatnonzero(unit.any(axis=1))
     nodes = np.full(len(unit), -1, np.int32)
     as_bytes = np.ascontiguousarray(unit[present]).view(np.dtype((np.void, unit.shape[1] * unit.itemsize))).reshape(-1)
@@ -205,7 +207,7 @@ def _distinct(unit: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.
 
 
 def _stamp(vectors: Vectors, settings: TextSettings) -> dict[str, Any]:
-    """What an index must have been built from to answer for these vectors."""
+    """What an index of these vectors must have been built from."""
     return {
         "version": vectors.version,
         "axis": vectors.axis.digest,
@@ -220,9 +222,11 @@ def _read_stamp(folder: Path) -> dict[str, Any]:
         stamp: dict[str, Any] = json.loads((folder / _STAMP).read_text("utf-8"))
         broken = [name for name, size in stamp["files"].items() if (folder / name).stat().st_size != size]
     except (OSError, ValueError, KeyError) as error:
-        raise RunFolderError(f"{folder}: no whole index is there ({error})", "Build it") from error
+        raise RunFolderError(f"{folder}: contains no complete index ({error})", "Build it") from error
     if broken:
-        raise RunFolderError(f"{folder}: {', '.join(broken)} is cut off", "Delete the folder and build the index again")
+        raise RunFolderError(
+            f"{folder}: {', '.join(broken)} is truncated", "Delete the folder and build the index again"
+        )
     return stamp
 
 
@@ -235,7 +239,7 @@ def _empty_graph() -> Any:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keeps off the screen what a library writes to the error stream from C, past Python's."""
+    """Suppresses what a C library writes directly to the error stream, bypassing Python."""
     screen, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

@@ -1,7 +1,7 @@
-"""Lexical text vectors: what a text is spelled like, beside what a model says it means.
+"""Lexical text vectors, which capture spelling where a text model captures meaning.
 
-Sellers abbreviate, misspell and reorder; n-grams of characters survive that, and models of meaning often do not.
-The two together, joined, find more than either.
+Sellers abbreviate, misspell and reorder words. Character n-grams are robust against that; text models often are not.
+Both kinds of vectors joined find more than either alone.
 """
 
 from __future__ import annotations
@@ -30,51 +30,52 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 DIMENSIONS = 400
-"""Leading directions kept of the n-grams."""
+"""Number of leading singular directions kept."""
 
 VARYING = ("color", "size")
-"""Attributes in which variants differ: their words say nothing about whether two products are variants."""
+"""Attributes in which variants differ: their words are no evidence for or against two products being variants."""
 
 _GRAMS = (3, 4)
 _LEAST_TEXTS = 2
-"""An n-gram must stand in so many texts to count: one that stands in a single text joins it to no other."""
+"""Minimum number of texts with an n-gram: one that occurs in a single text links it to no other."""
 
 _MOST_GRAMS = 20_000
-"""n-grams kept, the most frequent ones; this bounds a saved lexicon at 16 MiB."""
+"""Number of n-grams kept, the most frequent ones; this limits a saved lexicon to 16 MiB."""
 
 _SAMPLE = 50_000
-"""Texts from which a lexicon is learned, at most."""
+"""Maximum number of texts from which a lexicon is learned."""
 
 _BLOCK = 4096
-"""Texts weighed at once."""
+"""Texts encoded at once."""
 
 _OWN_SHARE = 0.1
-"""A word of the colour column is a colour where the column holds it for so many of the texts that hold it.
+"""A word of the colour column counts as a colour if it is in this column for at least this share of the products whose
+text contains it.
 
-A feed that says "Rose Dress" once in its colour column must not lose the word "dress" everywhere."""
+Otherwise a feed with one "Rose Dress" in its colour column would lose the word "dress" everywhere."""
 
 _WORDS = re.compile(r"\w+")
 
 
 def lexical_texts(catalogue: Catalogue, settings: TextSettings) -> list[str]:
-    """The product texts whose spelling is compared: the chosen fields, without the attribute columns.
+    """The product texts whose spelling is compared: the chosen fields except the attribute columns.
 
-    An attribute's value is short, the same for thousands of products, and in good part what variants differ in.
+    Attribute values are short, shared by thousands of products, and often just what variants differ in.
 
     Raises:
-        SettingsError: A field that is neither a field nor an attribute of these products, or no field.
+        SettingsError: The settings name no field, or one that these products don't have.
     """
-    told = tuple(name for name in settings.fields if name not in ("attributes", *VARYING))
-    return product_texts(catalogue, settings.model_copy(update={"fields": told or settings.fields}))
+    fields = tuple(name for name in settings.fields if name not in ("attributes", *VARYING))
+    return product_texts(catalogue, settings.model_copy(update={"fields": fields or settings.fields}))
 
 
 def varying_words(catalogue: Catalogue, texts: Sequence[str], names: Iterable[str] = VARYING) -> frozenset[str]:
-    """The words that the catalogue's own colour and size columns use; nothing else is known about colours or sizes.
+    """The colour and size words, as found in the catalogue's own columns; no other list of colours is used.
 
     Args:
         catalogue: The products.
-        texts: What each says, in their order.
-        names: The attributes whose words are wanted.
+        texts: Their texts, in the same order.
+        names: The attributes whose words are collected.
     """
     wanted = tuple(names)
     columns = [frozenset().union(*(_words(own.get(name, "")) for name in wanted)) for own in catalogue.attributes]
@@ -87,16 +88,17 @@ def varying_words(catalogue: Catalogue, texts: Sequence[str], names: Iterable[st
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
-    """Truncated SVD of character n-grams weighed by TF-IDF (latent semantic analysis).
+    """Truncated SVD of TF-IDF-weighted character n-grams (latent semantic analysis).
 
-    Meets `candidates.contracts.Encoder[str]`. Deerwester et al., *Indexing by Latent Semantic Analysis*,
-    JASIS 1990.
+    Implements `candidates.contracts.Encoder[str]`. S. Deerwester, S. T. Dumais, G. W. Furnas, T. K. Landauer and
+    R. Harshman, "Indexing by Latent Semantic Analysis", Journal of the American Society for Information Science 41(6),
+    1990.
 
     Attributes:
-        grams: The n-grams known, in order.
+        grams: The known n-grams, in order.
         rarity: Inverse document frequency of each, float32 (v,).
-        directions: float16 (v, d): the leading directions in which the texts it was learned from lie.
-        left_out: Words, in lower case, that are taken out of every text.
+        directions: float16 (v, d): the leading singular directions of the training texts.
+        left_out: Lower-case words that are removed from every text.
     """
 
     grams: tuple[str, ...]
@@ -105,12 +107,14 @@ class Lexicon:
     left_out: frozenset[str]
 
     def __post_init__(self) -> None:
-        """Checks that the numbers fit together; only a fault of ours, or a file that was changed, fails here."""
+        """Checks shapes and values; only a bug, or a file that was edited, fails here."""
         n = len(self.grams)
         if self.rarity.shape != (n,) or self.directions.ndim != 2 or len(self.directions) != n:
-            raise ModelMissing(f"{n} n-grams don't fit {self.rarity.shape} weights and {self.directions.shape} numbers")
+            raise ModelMissing(
+                f"{n} n-grams don't fit {self.rarity.shape} weights and {self.directions.shape} directions"
+            )
         if not (np.isfinite(self.rarity).all() and np.isfinite(self.directions).all()):
-            raise ModelMissing("a lexicon holds numbers that are not finite")
+            raise ModelMissing("a lexicon contains numbers that are not finite")
 
     @classmethod
     def fit(
@@ -121,12 +125,12 @@ class Lexicon:
         dimensions: int = DIMENSIONS,
         seed: int = 7,
     ) -> Lexicon:
-        """Learns n-grams, their rarity and their leading directions from texts; no labels are asked for.
+        """Learns n-grams, their rarity and their leading directions from texts, without labels.
 
         Args:
-            texts: What products say.
-            left_out: Words that are taken out of every text, here and later.
-            dimensions: d; fewer where there are fewer texts or n-grams.
+            texts: Product texts.
+            left_out: Words that are removed from every text, here and in `encode`.
+            dimensions: d; fewer if there are fewer texts or n-grams.
             seed: Seed of the sample and of the iteration's start.
         """
         from threadpoolctl import threadpool_limits
@@ -139,28 +143,28 @@ class Lexicon:
         vectorizer = _vectorizer(min_df=_LEAST_TEXTS, max_features=_MOST_GRAMS)
         try:
             weights = vectorizer.fit_transform(clean)
-        except ValueError:  # No n-gram stands in two texts.
+        except ValueError:  # No n-gram occurs in two texts.
             return cls((), np.zeros(0, np.float32), np.zeros((0, 1), np.float16), words)
-        with threadpool_limits(1):  # On a busy machine several threads wait for each other.
+        with threadpool_limits(1):  # On a busy machine several threads would wait for each other.
             directions = _leading(weights, min(dimensions, *weights.shape), seed)
         grams = tuple(vectorizer.get_feature_names_out().tolist())
         return cls(grams, vectorizer.idf_.astype(np.float32), directions.astype(np.float16), words)
 
     @property
     def dimensions(self) -> int:
-        """Length of each vector."""
+        """The length of each vector."""
         return int(self.directions.shape[1])
 
     @cached_property
     def version(self) -> str:
-        """Names the lexicon by its contents; fit for a file's name."""
+        """A name derived from the contents; usable in a file name."""
         sha = hashlib.sha256(digest_of(self.grams, sorted(self.left_out)).encode())
         for numbers in (np.ascontiguousarray(self.rarity, "<f4"), np.ascontiguousarray(self.directions, "<f2")):
             sha.update(numbers.tobytes())
         return f"lexicon-{self.dimensions}-{sha.hexdigest()[:16]}"
 
     def encode(self, batch: Sequence[str]) -> NDArray[np.float32]:
-        """Encodes texts: float32 (len(batch), d), rows at length one, zero for a text without a known n-gram."""
+        """Encodes texts: float32 (len(batch), d), rows of unit length, zeros for a text without a known n-gram."""
         encoded = np.zeros((len(batch), self.dimensions), np.float32)
         if not self.grams:
             return encoded
@@ -177,7 +181,7 @@ class Lexicon:
         return vectorizer
 
     def save(self, path: Path) -> None:
-        """Writes the lexicon as an `.npz` file of plain arrays and JSON, atomically."""
+        """Writes the lexicon atomically as an `.npz` file of plain arrays and JSON."""
         about = json.dumps({"grams": self.grams, "left_out": sorted(self.left_out), "version": self.version})
         with atomic(path) as temporary, temporary.open("wb") as file:
             np.savez(
@@ -189,32 +193,32 @@ class Lexicon:
 
     @classmethod
     def open(cls, path: Path) -> Lexicon:
-        """Reads a lexicon; raises `ModelMissing` where the file is missing, cut short or changed."""
-        fix = "Learn it again, or fetch the model again"
+        """Reads a lexicon; raises `ModelMissing` if the file is missing, truncated or changed."""
+        fix = "Learn it again, or download the model again"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 about = json.loads(stored["about"].tobytes())
                 grams, left_out, version = tuple(about["grams"]), frozenset(about["left_out"]), about["version"]
                 lexicon = cls(grams, stored["rarity"], stored["directions"], left_out)
                 changed = lexicon.version != version
-        except Exception as error:  # zipfile, zlib, json and numpy raise many kinds over a damaged file.
+        except Exception as error:  # zipfile, zlib, json and numpy raise many kinds of errors for a damaged file.
             reason = " ".join(str(error).split())
-            raise ModelMissing(f"{path}: no readable lexicon ({reason})", fix) from error
+            raise ModelMissing(f"{path}: the lexicon can't be read ({reason})", fix) from error
         if changed:
-            raise ModelMissing(f"{path}: its contents are not those it was saved with", fix)
+            raise ModelMissing(f"{path}: the contents have changed since they were saved", fix)
         return lexicon
 
 
 def joined(meaning: Vectors, spelling: Vectors, weight: float = 1.0) -> Vectors:
-    """Puts two vectors of each text side by side, as one; a projection then learns from both.
+    """Concatenates two vectors of each text, so that a projection can learn from both.
 
     Args:
         meaning: Vectors of a text model.
         spelling: A lexicon's vectors of the same products.
-        weight: Length of the second beside the first.
+        weight: Weight of the second vector relative to the first.
 
     Raises:
-        AxisMismatch: They stand for other products.
+        AxisMismatch: The vectors belong to different products.
     """
     meaning.axis.require(spelling.axis, "the lexical vectors")
     width = meaning.dimensions

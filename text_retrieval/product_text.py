@@ -1,4 +1,4 @@
-"""What a product says: the chosen fields of its feed row, as one text."""
+"""Product texts: the chosen fields of each product, as one text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Phrase = tuple[str, ...]
 """Words in lower case."""
 
 FIELDS = ("title", "description", "brand", "product_type", "attributes")
-"""Fields of a text; the name of a single attribute is one too."""
+"""Fields of a product text; the name of a single attribute is a field too."""
 
 _COLOUR = "color"
 _COLOUR_SEPARATORS = re.compile(r"[/,;|&+]")
@@ -25,23 +25,23 @@ _ALONE = re.compile(r"(?<!\S)[^\w\s]+(?!\S)")
 
 
 def product_texts(catalogue: Catalogue, settings: TextSettings) -> list[str]:
-    """Joins the chosen fields of each product into one text, single spaces between its words.
+    """Joins the chosen fields of each product into one text, with single spaces between words.
 
-    Attributes are written with their names, as the feed spells these ("color Black, size M"): to a model
-    that reads words a bare "M" or "38" says nothing, and "size M" says the same whatever stands around it.
+    Attributes are written with their names as in the feed ("color Black, size M"), because a bare "M" or "38" means
+    nothing to a text model, while "size M" has the same meaning in any context.
 
-    `settings.leave_out` keeps words out of the whole text, as whole words and in any case:
+    `settings.leave_out` removes whole words from the text, ignoring case:
 
-    * `colour`: every colour that the catalogue's own colour column names, longest phrases first ("Dark
-      Blue" before "Blue"; "dark" alone stays unless it is a colour of its own), and each word of the
-      product's own colour. Nothing is known about colours but what the column says.
+    * `colour`: every colour in the catalogue's own colour column, longest phrases first ("Dark Blue" before "Blue";
+      "dark" alone stays unless it is a colour by itself), and each word of the product's own colour. No other list of
+      colours is used.
     * `brand`: the product's own brand name.
 
     Returns:
-        One text a product, in the catalogue's order; empty where the chosen fields say nothing.
+        One text per product, in the catalogue's order; empty if the chosen fields are empty.
 
     Raises:
-        SettingsError: A field that is neither a field nor an attribute of these products, or no field.
+        SettingsError: The settings name no field, or one that these products don't have.
     """
     _check(catalogue, settings.fields)
     colourless = "colour" in settings.leave_out
@@ -59,7 +59,7 @@ def _check(catalogue: Catalogue, names: Sequence[str]) -> None:
     known = {*ATTRIBUTES, *(name for own in catalogue.attributes for name in own)}
     unknown = [name for name in names if name not in FIELDS and name not in known]
     if unknown or not names:
-        what = f"no field called {', '.join(map(repr, unknown))}" if names else "no field is chosen"
+        what = f"unknown field {', '.join(map(repr, unknown))}" if names else "no field is chosen"
         raise SettingsError(f"text.fields: {what}", f"Choose from {', '.join([*FIELDS, *sorted(known)])}")
 
 
@@ -75,8 +75,8 @@ def _part(catalogue: Catalogue, name: str, colourless: bool) -> list[str]:
 
 
 def _spelled_out(attributes: Mapping[str, str], colourless: bool) -> str:
-    told = {name: value for name, value in attributes.items() if value and not (colourless and name == _COLOUR)}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
+    used = {name: value for name, value in attributes.items() if value and not (colourless and name == _COLOUR)}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in used.items())
 
 
 def _without_colours(texts: Sequence[str], own: Sequence[str]) -> list[str]:
@@ -87,7 +87,7 @@ def _without_colours(texts: Sequence[str], own: Sequence[str]) -> list[str]:
 
 
 def _spoken(text: str, by_first: Mapping[str, set[Phrase]], own: str) -> frozenset[Phrase]:
-    """The colours whose words a text holds: few, where a catalogue may name thousands."""
+    """The colours whose words occur in a text: only a few of the thousands that a catalogue may name."""
     words = set(_phrase(text))
     named = {phrase for first in words & by_first.keys() for phrase in by_first[first] if words.issuperset(phrase)}
     return frozenset(named | {(word,) for word in words.intersection(_phrase(own))})
@@ -100,14 +100,14 @@ def _phrase(text: str) -> Phrase:
 
 @lru_cache(maxsize=2**16)
 def _pattern(phrases: frozenset[Phrase]) -> re.Pattern[str]:
-    """Finds phrases as whole words, longest first, whatever stands between their words ("dark-blue")."""
+    """Matches phrases as whole words, longest first, with any separators between their words ("dark-blue")."""
     longest_first = sorted(phrases, key=lambda words: (-len(words), words))
     choices = "|".join(r"[\W_]+".join(words) for words in longest_first)
     return re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
 
 
 def _without(text: str, phrases: frozenset[Phrase]) -> str:
-    """Drops phrases (never bare numbers), and the commas and brackets that are left standing alone."""
+    """Removes phrases (never bare numbers), and the commas and brackets that are left alone."""
     named = frozenset(phrase for phrase in phrases if any(not word.isdecimal() for word in phrase))
     if not named:
         return text

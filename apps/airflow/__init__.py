@@ -1,1 +1,1 @@
-"""What the DAGs share: schedules, retries, alerts and parameters. Besides `dags/`, only this imports Airflow."""
+"""What the DAGs share: schedules, retries, alerts and parameters. Only this package and `dags/` import Airflow."""

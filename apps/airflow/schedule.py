@@ -1,6 +1,7 @@
-"""What the DAGs share: their assets, what is retried and what is not, the Params of every run, the alert.
+"""What the DAGs share: assets, retry rules, Params and the alert.
 
-Imported by `dags/` alone, since it needs Airflow; nothing heavier is imported here, for DAGs are parsed all the time.
+Only `dags/` imports this module, because it needs Airflow. It imports nothing heavier, because DAGs are parsed all the
+time.
 """
 
 from __future__ import annotations
@@ -23,25 +24,25 @@ if TYPE_CHECKING:
 log = logging.getLogger("variants")
 
 INDEXES = Asset("variant_indexes", uri="variants://indexes")
-"""A generation of indexes came into force."""
+"""A new generation of indexes is current."""
 
 CANDIDATES = Asset("variant_candidates", uri="variants://candidates")
-"""A generation of candidates and suggestions came into force."""
+"""A new generation of candidates and suggestions is current."""
 
 EVALUATED = Asset("variant_evaluation", uri="variants://evaluations")
-"""A generation of candidates was measured, and found no worse than the one before."""
+"""A generation of candidates was measured and is no worse than the one before."""
 
 MODELS = Asset("variant_models", uri="variants://models")
-"""A learned model came into force."""
+"""A new model is current."""
 
 RETRIES = ExceptionRetryPolicy(
     [
-        RetryRule("candidates.errors.ServerUnreachable", RetryAction.DEFAULT, reason="a server may answer later"),
-        RetryRule("candidates.errors.FolderBusy", RetryAction.DEFAULT, reason="another run will have ended"),
-        RetryRule("candidates.errors.VariantsError", RetryAction.FAIL, reason="a person must fix this first"),
+        RetryRule("candidates.errors.ServerUnreachable", RetryAction.DEFAULT, reason="the server may respond later"),
+        RetryRule("candidates.errors.FolderBusy", RetryAction.DEFAULT, reason="the other run will end"),
+        RetryRule("candidates.errors.VariantsError", RetryAction.FAIL, reason="somebody must fix this first"),
     ]
 )
-"""A person's mistake fails at once; a server that does not answer is asked again, later and later."""
+"""An error that somebody must fix fails at once; an unreachable server is retried after growing pauses."""
 
 DEFAULTS: dict[str, Any] = {
     "owner": "catalogue",
@@ -52,30 +53,30 @@ DEFAULTS: dict[str, Any] = {
     "retry_policy": RETRIES,
     "execution_timeout": timedelta(hours=6),
 }
-"""How every task is run."""
+"""Default arguments of every task."""
 
 
 def follows(asset: Asset, cron: str = "") -> list[Asset] | AssetOrTimeSchedule:
-    """The schedule of a DAG that begins when an asset has an event; also at set times where a cron line is given."""
+    """The schedule of a DAG that starts on an asset's events, and also at the times of a cron expression if given."""
     if not cron:
         return [asset]
     return AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[asset])
 
 
 def where(**more: Param) -> dict[str, Param]:
-    """The Params of every DAG: where things lie, with defaults from the environment of the scheduler."""
-    named = {
-        "store": ("VARIANTS_STORE", "Folder of the store, seen by every worker"),
+    """The Params of every DAG (the locations, with defaults from the scheduler's environment) and those in `more`."""
+    locations = {
+        "store": ("VARIANTS_STORE", "Folder of the store, accessible to every worker"),
         "publish": (
             "VARIANTS_PUBLISH",
-            "URI to publish to as well, such as s3://bucket/variants; empty: the store alone",
+            "Second place to publish to, a URI such as s3://bucket/variants; empty: only the store",
         ),
     }
-    given = {
-        name: Param(os.environ.get(variable, ""), type="string", description=about)
-        for name, (variable, about) in named.items()
+    params = {
+        name: Param(os.environ.get(variable, ""), type="string", description=description)
+        for name, (variable, description) in locations.items()
     }
-    return {**given, **more}
+    return {**params, **more}
 
 
 def open_place(uri: str) -> tuple[AbstractFileSystem, str]:
@@ -91,41 +92,41 @@ def open_place(uri: str) -> tuple[AbstractFileSystem, str]:
 
 
 def run_name(context: Mapping[str, Any]) -> str:
-    """Which run of which DAG this is."""
+    """The DAG and run as `DAG/RUN`."""
     return f"{context['dag'].dag_id}/{context['run_id']}"
 
 
 def run_date(context: Mapping[str, Any]) -> str:
-    """The date that a run is about: its logical date, or when it was asked for."""
+    """The run's logical date or, without one, the date when it was triggered, as `YYYY-MM-DD`."""
     run = context["dag_run"]
     moment = run.logical_date or run.run_after
     return str(moment.date().isoformat())
 
 
 def from_event(context: Mapping[str, Any], asset: Asset) -> dict[str, str]:
-    """Where things lie and which generation: as the latest event of an asset says, else as the Params do."""
+    """The store, publishing URI and generation of a run: from the event that triggered it, else from its Params."""
     params = context["params"]
-    said = {name: str(params.get(name) or "") for name in ("store", "publish", "generation")}
+    chosen = {name: str(params.get(name) or "") for name in ("store", "publish", "generation")}
     events = (context.get("triggering_asset_events") or {}).get(asset) or []
-    return said | dict(events[-1].extra if events else {})
+    return chosen | dict(events[-1].extra if events else {})
 
 
 def tell(context: Mapping[str, Any], asset: Asset, batch: Mapping[str, str]) -> None:
-    """Says in the asset's event which generation came into force, and where."""
+    """Records in the asset's event which generation is now current, and where."""
     context["outlet_events"][asset].extra = {name: batch[name] for name in ("store", "publish", "generation")}
 
 
 def alert(context: Mapping[str, Any]) -> None:
-    """Says loudly that a task failed for good: in the log, and as a line of `STORE/alerts.jsonl`."""
+    """Reports that a task has finally failed: in the log, and as a line of `STORE/alerts.jsonl`."""
     task = context["task_instance"]
-    said = {
+    failure = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "dag": task.dag_id,
         "task": task.task_id,
         "run": context["run_id"],
         "error": str(context.get("exception") or ""),
     }
-    log.error("%(dag)s.%(task)s failed: %(error)s", said)
+    log.error("%(dag)s.%(task)s failed: %(error)s", failure)
     if store := context["params"].get("store"):
         with (Path(store) / "alerts.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(said, sort_keys=True) + "\n")
+            file.write(json.dumps(failure, sort_keys=True) + "\n")

@@ -164,7 +164,7 @@ def test_an_index_saved_again_is_swapped_whole(tmp_path):
     built(old).save(tmp_path / "index")
     built(new).save(tmp_path / "index")
     assert len(opened(tmp_path / "index", new).graph) == 60
-    with pytest.raises(RunFolderError, match="other"):
+    with pytest.raises(RunFolderError, match="different"):
         opened(tmp_path / "index", old)
 
 

@@ -121,7 +121,7 @@ def test_the_batch_has_no_part_in_the_version(small_model):
 
 def test_a_folder_without_a_model_is_named(small_model):
     encoder = SentenceEncoder.open(TextSettings(model=str(small_model)))
-    with pytest.raises(ModelMissing, match=f"{small_model}.*Fetch the model again"):
+    with pytest.raises(ModelMissing, match=f"{small_model}.*Download the model again"):
         encoder.encode(["a mug"])
 
 
