@@ -1,6 +1,7 @@
 """Pictures made of whole numbers alone, and what the shipped fingerprint gave for them when it was made.
 
-`python -m tests.image_retrieval.encoders.own_golden` writes the file anew, which is right only where the weights are new.
+`python -m tests.image_retrieval.encoders.own_golden` writes the file anew, which is right only where the weights are
+new.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from candidates.vectors import normalised
 from image_retrieval.encoders import encoder_for, own
 from image_retrieval.encoders.batches import network_input
 from image_retrieval.encoders.own import ABOUT, SHA256, WEIGHTS, own_encoder, shipped
-from tests.image_retrieval.encoders import own_golden
 from tests.image_retrieval.drawn import mug, shirt
+from tests.image_retrieval.encoders import own_golden
 
 # What vectors of length one may differ by, number by number: arithmetic in another order, and no more.
 TOLERANCE = 5e-4
