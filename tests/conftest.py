@@ -1,4 +1,4 @@
-"""What all tests share: the time budgets, and CI's rule that nothing may be skipped."""
+"""What all tests share: time budgets, how two workers divide the files, and CI's rule that nothing may be skipped."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from candidates.errors import VariantsError
+
+# Nothing above imports NumPy, which reads these once. Two workers share two cores: a second thread each gains nothing,
+# and threads that wait for one another by spinning lose a lot.
+for _name, _value in {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
+    os.environ.setdefault(_name, _value)
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,33 +30,45 @@ BUDGETS = {
 }
 
 PLACES = {
-    "/dags/": "airflow",
+    "/elastic/": "elasticsearch",
+    "/elastic_node/": "elasticsearch",
+    "/test_elastic_": "elasticsearch",
+    "tests/dags/": "airflow",
     "/batches/": "airflow",
+    "/benchmarks/": "benchmarks",
     "/feeds/": "feeds",
     "/fetching/": "feeds",
     "/fuzz/": "feeds",
+    "/test_fetch_pictures.py": "feeds",
     "/test_real_feeds.py": "feeds",
     "/fusion/pairs/": "precision",
     "/fusion/groups/": "precision",
-    "/test_precision.py": "precision",
-    "/test_group_ids.py": "precision",
-    "/test_precise_benchmarks.py": "precision",
+    "/service/pairs/": "precision",
     "/learning/": "learning",
-    "/test_known_groups.py": "learning",
-    "/test_planned.py": "learning",
-    "/test_held_out.py": "learning",
-    "/test_learning_benchmarks.py": "learning",
     "/notebooks/": "learning",
     "/analysis/": "learning",
-    "/benchmarks/": "benchmarks",
-    "/devtools/elastic_node/": "elasticsearch",
-    "/test_elastic_": "elasticsearch",
-    "/image_retrieval/elastic/": "elasticsearch",
 }
+"""Which part a test belongs to, by its path; the first that fits."""
 
 
 def part_of(nodeid: str) -> str:
+    """The part of a test, which has a budget."""
     return next((part for place, part in PLACES.items() if place in nodeid), "main path")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Divides the tests among workers; with `-p no:xdist` nobody asks."""
+    from tests.two_workers import Scheduling
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest comes first; all else keeps its order."""
+    from tests.two_workers import rank
+
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +114,13 @@ def three_nodes(elasticsearch_home, tmp_path_factory):
 
     with start(tmp_path_factory.mktemp("three"), nodes=3, hasty=True) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _texts_are_encoded_once():
+    from tests.remembered_texts import remember
+
+    remember()
 
 
 @pytest.fixture(scope="session")

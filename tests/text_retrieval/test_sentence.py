@@ -6,6 +6,7 @@ import pytest
 
 from candidates.errors import ModelMissing
 from candidates.settings import TextSettings
+from tests.remembered_texts import nothing_remembered
 from text_retrieval.sentence import SentenceEncoder
 
 TEXTS = [
@@ -19,6 +20,12 @@ TEXTS = [
 
 GOLDEN = [-0.1065, 0.0412, -0.0275, 0.0364, 0.0288, -0.0213]
 """The first numbers of the last text's vector."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_it_is():
+    with nothing_remembered():
+        yield
 
 
 @pytest.fixture(scope="module")
