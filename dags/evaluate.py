@@ -46,7 +46,7 @@ def evaluate():
         context = get_current_context()
         said, blind = from_event(context, CANDIDATES), context["params"]["blind"]
         batch = evaluation.measure(said["store"], said["publish"], said["generation"], blind, run_name(context))
-        return {"batch": batch, **evaluation.said(batch)}
+        return {"batch": batch, **evaluation.summary_of(batch)}
 
     @task
     def compare(batch):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fusion.merge.lists import QueryLists
 from fusion.merge.strategies import merge
-from service.files.candidate_files import is_made_of, part_path, write_part
+from service.files.candidate_files import is_built_from, part_path, write_part
 from service.neighbours import depths
 from service.neighbours.vectors import neighbours_run
 from service.runs.job import Job
@@ -85,7 +85,7 @@ def _with_fused(job: Job, lists: QueryLists) -> QueryLists:
 def _part(job: Job, every: QueryLists, start: int, key: str) -> int:
     """Writes one part unless it is there; returns how many candidates it holds."""
     path = _path(job, start)
-    if not is_made_of(path, key):
+    if not is_built_from(path, key):
         axis = job.catalogue.axis
         rows = axis.rows[start : start + job.settings.run.part]
         made = merge(every.of(rows), job.merge, _groups(job))

@@ -136,7 +136,7 @@ def test_the_commands(loaded, cluster):
         answer = CliRunner().invoke(app, ["index", command, out])
         assert answer.exit_code == 0, answer.output
     assert "wrong version 0" in CliRunner().invoke(app, ["index", "check", out]).output
-    assert "is no day" in str(CliRunner().invoke(app, ["index", "roll", out, "--day", "soon"]).exception)
+    assert "is not a day" in str(CliRunner().invoke(app, ["index", "roll", out, "--day", "soon"]).exception)
 
 
 def test_create_makes_a_slice_and_drops_none(loaded, cluster, monkeypatch):
