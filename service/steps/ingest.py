@@ -1,4 +1,4 @@
-"""Reads the feeds into a catalogue; what can't be used is refused by line, with the reason."""
+"""Reads the feeds into a catalogue; unusable rows are refused, with line and reason."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def ingest(job: Job) -> StepRecord:
     """Reads the feeds and writes `products.parquet` and the refused rows.
 
     Raises:
-        FeedError: A feed can't be read, nothing in it can be used, or a greater share of its rows is refused
-            than `feed.max_refused` admits; `refused.csv` then says which rows and why.
+        FeedError: A feed can't be read, it has no usable row, or a larger share of its rows is refused than
+            `feed.max_refused` allows; `refused.csv` then lists the rows and reasons.
     """
     sources, folder = job.choices.feeds, job.folder
     inputs = {
-        "feeds": [[str(one.path), one.seller, _content(one.path)] for one in sources],
+        "feeds": [[str(source.path), source.seller, _content(source.path)] for source in sources],
         "settings": job.settings.feed.model_dump(mode="json"),
     }
 
@@ -44,14 +44,14 @@ def _content(path: Path) -> str:
 
 
 def _refuse_bad_feeds(read: Sequence[ReadFeed], most: float, written: Path) -> None:
-    for one in read:
-        refused, rows = len(one.feed.refused), one.feed.rows
+    for entry in read:
+        refused, rows = len(entry.feed.refused), entry.feed.rows
         if refused > most * rows:
-            first = one.feed.refused[0]
+            first = entry.feed.refused[0]
             raise FeedError(
-                f"{one.source.path}: {refused:,} of its {rows:,} rows ({refused / rows:.0%}) were refused, more than "
-                f"feed.max_refused ({most:.0%}) admits; the first at {first.where}: {first.reason}",
-                f"{written} names every one and its fix; fix the feed, or raise feed.max_refused in the settings",
+                f"{entry.source.path}: {refused:,} of its {rows:,} rows ({refused / rows:.0%}) were refused, more than "
+                f"feed.max_refused ({most:.0%}) allows; the first at {first.where}: {first.reason}",
+                f"{written} lists every one and its fix; fix the feed, or raise feed.max_refused in the settings",
             )
 
 

@@ -157,7 +157,7 @@ def test_a_node_killed_in_mid_search_and_mid_check_changes_no_answer(cluster, wi
     cluster.restart(doomed)
     cluster.await_status("green")
 
-    # What the index was at one moment is held by the very nodes that began to list it: the listing begins anew.
+    # What the index was at one moment is held by the very nodes that began to list it: the listing starts again.
     disturbed, turns = listing_with(window, lambda: cluster.kill(position_of_listing(cluster, window.client)))
     found = check(disturbed, lambda: made)
     assert not all(map(cluster.running, range(3)))
