@@ -58,18 +58,20 @@ def _refuse_bad_feeds(read: Sequence[ReadFeed], most: float, written: Path) -> N
 def _counts(feeds: Feeds) -> Counts:
     each = [
         {
-            "path": str(one.source.path),
-            "seller": one.source.seller,
-            "first": one.first,
-            "pictures": str(one.feed.pictures.resolve()),
-            "format": one.feed.format,
-            "detected_by": one.feed.detected_by,
-            "rows": one.feed.rows,
-            "products": len(one.feed.catalogue),
-            "refused": len(one.feed.refused),
-            "merged": len(one.feed.merged),
+            "path": str(entry.source.path),
+            "seller": entry.source.seller,
+            "first": entry.first,
+            "pictures": str(entry.feed.pictures.resolve()),
+            "format": entry.feed.format,
+            "detected_by": entry.feed.detected_by,
+            "rows": entry.feed.rows,
+            "products": len(entry.feed.catalogue),
+            "refused": len(entry.feed.refused),
+            "merged": len(entry.feed.merged),
         }
-        for one in feeds.read
+        for entry in feeds.read
     ]
-    totals = {name: sum(int(str(one[name])) for one in each) for name in ("rows", "products", "refused", "merged")}
+    totals = {
+        name: sum(int(str(counts[name])) for counts in each) for name in ("rows", "products", "refused", "merged")
+    }
     return {**totals, "feeds": each, "catalogue": digest_of(feeds.catalogue.column("digest"))}

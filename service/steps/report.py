@@ -83,7 +83,7 @@ def _report(job: Job, examples: tuple[model.Example, ...], shown: Callable[[int]
         gains=_gains(measured),
         metrics=_metrics(job, measured),
         index_recall=_index_recall(job),
-        slices=tuple(Slice(**(one | {"recall": Interval(**one["recall"])})) for one in measured.get("slices", ())),
+        slices=tuple(Slice(**(part | {"recall": Interval(**part["recall"])})) for part in measured.get("slices", ())),
         examples=examples,
         refused=model.Refused.of(all_refusals(job.folder)),
         making=_making(job),

@@ -23,7 +23,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def guarded(elasticsearch_url, certificate):
-    """The node behind a proxy that speaks TLS and demands a key; the variables that lead to it."""
+    """The node behind a proxy that speaks TLS and requires a key; the variables that lead to it."""
     with running(Proxy(elasticsearch_url, authorization=f"ApiKey {KEY}"), certificate) as proxy:
         yield {
             "ELASTICSEARCH_URL": proxy.url,

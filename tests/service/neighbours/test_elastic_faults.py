@@ -97,9 +97,9 @@ def test_a_master_killed_in_mid_load_loses_no_acknowledged_image(cluster, window
         cluster.kill(doomed)  # other chunks are on their way
         yield from made[3_000:]
 
-    told = []
-    loaded = load(window, streamed(), chunk=300, threads=3, track=acknowledged.append, refused=told.append)
-    assert (loaded.stored, sum(acknowledged), told) == (9_000, 9_000, [])
+    refusals = []
+    loaded = load(window, streamed(), chunk=300, threads=3, track=acknowledged.append, refused=refusals.append)
+    assert (loaded.stored, sum(acknowledged), refusals) == (9_000, 9_000, [])
     assert not cluster.running(doomed)
 
     def should():
@@ -209,11 +209,11 @@ def test_a_bad_document_costs_only_itself(cluster, window):
         broken = json.dumps({**json.loads(made[number].content), "code": "ff"}).encode()
         made[number] = made[number]._replace(content=broken)
     made += documents_of([image(900, None)], window.layout)
-    told = []
-    loaded = load(window, made, chunk=300, refused=told.append)
+    refusals = []
+    loaded = load(window, made, chunk=300, refused=refusals.append)
     assert (loaded.stored, sum(loaded.refused.values())) == (898, 3)
-    assert {one.where for one in told} == {"i100", "i500", "i900"}
-    assert all(isinstance(one, Refusal) and one.reason for one in told)
+    assert {one.where for one in refusals} == {"i100", "i500", "i900"}
+    assert all(isinstance(one, Refusal) and one.reason for one in refusals)
     found = check(window, lambda: good)
     assert (len(found.missing), len(found.stray), len(found.changed)) == (2, 0, 0)
 

@@ -64,19 +64,19 @@ def test_a_search_with_a_condition_finds_what_the_embedded_index_finds(loaded, c
         assert [one.id for one in ours] == [one.id for one in theirs]
 
 
-def test_looking_many_pictures_up_tells_of_each(loaded, cluster, monkeypatch):
-    told = []
+def test_looking_up_many_pictures_reports_each(loaded, cluster, monkeypatch):
+    calls = []
 
     @contextmanager
     def counted(what, total):
-        told.append((what, total))
-        yield told.append
+        calls.append((what, total))
+        yield calls.append
 
     monkeypatch.setattr(elastic_images, "counted", counted)
     lookup = ElasticImages.of(loaded[0]).lookup()
     rows = loaded[0].catalogue.axis.rows[:20]
     lookup.neighbours(rows, 3)
-    (what, total), *pictures = told
+    (what, total), *pictures = calls
     assert what == "looking up pictures"
     assert len(pictures) >= total == np.isin(lookup.owners.rows, rows).sum()
 
