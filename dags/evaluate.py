@@ -49,7 +49,7 @@ def evaluate():
         context = get_current_context()
         event, blind = from_event(context, CANDIDATES), context["params"]["blind"]
         batch = evaluation.measure(event["store"], event["publish"], event["generation"], blind, run_name(context))
-        return {"batch": batch, **evaluation.said(batch)}
+        return {"batch": batch, **evaluation.summary_of(batch)}
 
     @task
     def compare(batch):

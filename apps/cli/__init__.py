@@ -1,4 +1,4 @@
-"""The command line: it translates words into calls of the service, and results into words."""
+"""The command line: turns arguments into calls of the service, and results into text."""
 
 from apps.cli.app import main
 

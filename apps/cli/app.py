@@ -17,7 +17,7 @@ from candidates.settings import Settings
 from intake.feeds.several import FeedSource
 
 app = typer.Typer(
-    help="Finds, for every product of a catalogue, the few products that may be its variants.",
+    help="Finds the likely variants of every product in a catalogue.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,27 +37,27 @@ IMAGE_MODELS = (
     "own (the default), own:FOLDER, gradients, hog, hog-crop, mask, phash, onnx:FILE#OUTPUT[@7x7] or "
     "torchvision:NAME[#LAYER[@7x7]]."
 )
-Format = Annotated[str | None, typer.Option("--format", help="The feed's format; recognised where not named.")]
+Format = Annotated[str | None, typer.Option("--format", help="The feed's format (default: detected).")]
 SellerColumn = Annotated[str | None, typer.Option(help="Column that names the seller.")]
-StoreView = Annotated[str | None, typer.Option(help="Magento: the store view whose texts are used.")]
-QualifyIds = Annotated[bool | None, typer.Option(help="Ids become SELLER:ID, for sellers who use the same ids.")]
-Columns = Annotated[list[str] | None, typer.Option("--map", help="Own column name: title=naam. Repeatable.")]
-GroupsAreGlobal = Annotated[bool | None, typer.Option(help="Groups hold across sellers.")]
-Offline = Annotated[bool | None, typer.Option(help="Fetch no pictures; those fetched before serve.")]
-Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its generation in force).")]
-Precision = Annotated[float | None, typer.Option(help="Suggest from where so many are right, such as .95.")]
+StoreView = Annotated[str | None, typer.Option(help="Magento: take texts from this store view.")]
+QualifyIds = Annotated[bool | None, typer.Option(help="Make ids unique across sellers, as SELLER:ID.")]
+Columns = Annotated[list[str] | None, typer.Option("--map", help="Map a feed column: title=naam. Repeatable.")]
+GroupsAreGlobal = Annotated[bool | None, typer.Option(help="Group ids are shared across sellers.")]
+Offline = Annotated[bool | None, typer.Option(help="Fetch no pictures; use only those already fetched.")]
+Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its current generation).")]
+Precision = Annotated[float | None, typer.Option(help="Target precision of suggestions, e.g. 0.95.")]
 Judgements = Annotated[Path | None, typer.Option(help="CSV of judged pairs: left_id, right_id, verdict.")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file; see `variants settings`.")]
 
 
 def main() -> None:
-    """Entry point of `variants`: one line for a mistake, exit code 2; 3 where a server can't be reached."""
+    """Entry point of `variants`. A mistake gives one line and exit code 2, an unreachable server exit code 3."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("sentence_transformers", "nmslib", "faiss", "httpx", "numba", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # Told before torch is imported; a batch of a few texts gains nothing from parallel tokenising.
+    # Set before torch is imported; a batch of a few texts gains nothing from parallel tokenising.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         app()
@@ -69,17 +69,17 @@ def main() -> None:
 
 
 def chosen(settings: Path | None, sections: dict[str, dict[str, Any]]) -> Settings:
-    """Settings of a file with what the command line says on top; words not given leave the file's."""
-    given = {name: {k: v for k, v in values.items() if v not in (None, "")} for name, values in sections.items()}
-    return Settings.read(settings, **{name: values for name, values in given.items() if values})
+    """Settings from a file, overridden by the command line; options not given leave the file's values."""
+    overrides = {name: {k: v for k, v in values.items() if v not in (None, "")} for name, values in sections.items()}
+    return Settings.read(settings, **{name: values for name, values in overrides.items() if values})
 
 
 def mapping(pairs: list[str] | None) -> dict[str, str]:
-    """`title=naam` words as our name → the feed's name."""
+    """`title=naam` arguments as our name → the feed's name."""
     split = [pair.partition("=") for pair in pairs or []]
     wrong = [name for name, equals, column in split if not (name and equals and column)]
     if wrong:
-        raise VariantsError(f"--map {wrong[0]!r} is no pair", "Write --map title=naam: our name, then the feed's")
+        raise VariantsError(f"--map {wrong[0]!r} is not a pair", "Write --map title=naam: our name, then the feed's")
     return {name: column for name, _, column in split}
 
 
@@ -91,7 +91,7 @@ def feed_words(
     qualify_ids: bool | None = None,
     groups_are_global: bool | None = None,
 ) -> dict[str, Any]:
-    """What the command line says about reading feeds, as a section of the settings."""
+    """The options for reading feeds, as a section of the settings."""
     return {
         "format": format,
         "columns": mapping(columns) or None,
@@ -103,7 +103,7 @@ def feed_words(
 
 
 def sources(words: list[str]) -> tuple[FeedSource, ...]:
-    """`FEED` and `SELLER=FEED` words as feeds."""
+    """`FEED` and `SELLER=FEED` arguments as feeds."""
     return tuple(map(FeedSource.of, words))
 
 
@@ -111,19 +111,19 @@ def sources(words: list[str]) -> tuple[FeedSource, ...]:
 def run(
     feed: Feeds,
     out: Annotated[Path | None, typer.Option(help="Folder for the results (default: variants-out).")] = None,
-    store: Annotated[Path | None, typer.Option(help="Store to publish a generation into, instead of --out.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store to publish a new generation to, instead of --out.")] = None,
     settings: SettingsFile = None,
     strategy: Annotated[
         str | None, typer.Option(help="planned (the default), fused, hop, text, image, union, rrf or weighted.")
     ] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="Text neighbours of each product (N).")] = None,
     k: Annotated[int | None, typer.Option("--k", "-k", help="Image neighbours of each seed (K).")] = None,
-    budget: Annotated[int | None, typer.Option(help="Candidates per product that you can pay for.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Candidates per product that you can afford.")] = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
     image_index: Annotated[str | None, typer.Option(help="hamming (the default), exact or elasticsearch.")] = None,
-    model: Annotated[str | None, typer.Option(help="Folder of a learned model, see `variants train`.")] = None,
-    train: Annotated[bool | None, typer.Option(help="Learn from the feed's own groups (the default).")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder of a trained model; see `variants train`.")] = None,
+    train: Annotated[bool | None, typer.Option(help="Learn from the feed's known groups (the default).")] = None,
     precision: Precision = None,
     judgements: Judgements = None,
     groups: Annotated[str | None, typer.Option(help="Known groups: keep (the default), learn or hide.")] = None,
@@ -135,14 +135,14 @@ def run(
     groups_are_global: GroupsAreGlobal = None,
     offline: Offline = None,
 ) -> None:
-    """Feeds in, candidates, recall curve and report out. Run again, it goes on where it stopped."""
+    """Reads feeds; writes candidates, recall curve and report. If interrupted, it resumes where it stopped."""
     from apps.cli.show import show_precision, show_run
     from service.pipeline.run import run as run_pipeline
     from service.pipeline.run import run_into_store
     from service.runs.store import Store
 
     if out and store:
-        raise VariantsError("--out and --store were both given", "Name one: a folder of its own, or a store")
+        raise VariantsError("--out and --store were both given", "Name one: a separate folder, or a store")
     if model and train:
         raise VariantsError("--model and --train were both given", "Name one: a model's spaces are used as they are")
     sections: dict[str, dict[str, Any]] = {
@@ -153,11 +153,14 @@ def run(
         "learn": {"model": model and str(Path(model).resolve()), "train": train},
         "pairs": {"precision": precision, "judgements": judgements and str(judgements.resolve())},
         "groups": {"known": groups},
-        # N and K are the hop's words: who says one of them means the paper's strategy.
+        # N and K are parameters of the hop: setting either selects the paper's strategy.
         "merge": {"strategy": strategy or ((n or k) and "hop"), "n": n, "k": k, "budget": budget},
     }
-    made, feeds = chosen(settings, sections), sources(feed)
-    job = run_into_store(feeds, Store(store), made) if store else run_pipeline(feeds, out or Path("variants-out"), made)
+    options, feeds = chosen(settings, sections), sources(feed)
+    if store:
+        job = run_into_store(feeds, Store(store), options)
+    else:
+        job = run_pipeline(feeds, out or Path("variants-out"), options)
     show_precision(console, job)
     show_run(console, job)
 
@@ -166,7 +169,7 @@ def run(
 def train(
     feed: Feeds,
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
-    run: Annotated[Path | None, typer.Option(help="Run folder for vectors, kept (default: OUT with -run).")] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder that keeps the vectors (default: OUT-run).")] = None,
     settings: SettingsFile = None,
     text_model: Annotated[str | None, typer.Option(help="minilm, a folder, or a model's name.")] = None,
     image_model: Annotated[str | None, typer.Option(help=IMAGE_MODELS)] = None,
@@ -177,7 +180,7 @@ def train(
     groups_are_global: GroupsAreGlobal = None,
     offline: Offline = None,
 ) -> None:
-    """Learns from known groups where variants lie close and which pairs are; says how well on groups held out."""
+    """Learns spaces and a classifier of pairs from known groups; reports recall and precision on held-out groups."""
     from apps.cli.show import show_figures, show_precision
     from service.pipeline.run import encode
     from service.pipeline.train import train as learn
@@ -200,8 +203,8 @@ def train(
 def train_encoder(
     feed: Feeds,
     out: Annotated[Path, typer.Option(help="Folder for the weights.")] = Path("own-encoder"),
-    teacher: Annotated[Path | None, typer.Option(help="ONNX network with `grid7` to learn from, not our own.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="How often every view of every picture is seen.")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="ONNX teacher with output `grid7` (default: `own`).")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the views of all pictures.")] = None,
     settings: SettingsFile = None,
     format: Format = None,
     columns: Columns = None,
@@ -209,7 +212,7 @@ def train_encoder(
     groups_are_global: GroupsAreGlobal = None,
     offline: Offline = None,
 ) -> None:
-    """Trains the fingerprint `own` on with a feed's pictures; keeps it if it finds more on groups it never saw."""
+    """Fine-tunes the fingerprint `own` on a feed's pictures; keeps the result if it finds more on held-out groups."""
     from apps.cli.show import show_trained
     from service.pipeline.train_encoder import EPOCHS
     from service.pipeline.train_encoder import train_encoder as train_on
@@ -218,15 +221,15 @@ def train_encoder(
         "feed": feed_words(format, columns, seller_column, groups_are_global=groups_are_global),
         "fetch": {"offline": offline},
     }
-    made = chosen(settings, sections)
-    say = logging.getLogger("variants").info
-    show_trained(console, train_on(sources(feed), out, made, teacher=teacher, epochs=epochs or EPOCHS, say=say))
+    options = chosen(settings, sections)
+    log = logging.getLogger("variants").info
+    show_trained(console, train_on(sources(feed), out, options, teacher=teacher, epochs=epochs or EPOCHS, say=log))
 
 
 @app.command()
 def delta(
     feed: Feeds,
-    store: Annotated[Path | None, typer.Option(help="Store whose generation in force is compared with.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store whose current generation to compare with.")] = None,
     settings: SettingsFile = None,
     format: Format = None,
     columns: Columns = None,
@@ -234,7 +237,7 @@ def delta(
     store_view: StoreView = None,
     qualify_ids: QualifyIds = None,
 ) -> None:
-    """Says what `variants run` would do with feeds, and what it would take; changes nothing."""
+    """Shows what `variants run` would do with these feeds, and what it would cost; changes nothing."""
     from apps.cli.show import show_preview
     from service.pipeline.preview import preview
     from service.runs.store import Store
@@ -248,17 +251,17 @@ def handback(
     out: Out,
     file: Annotated[Path, typer.Argument(help="The file to write.")],
     format: Annotated[str, typer.Option("--format", help="google, shopify, magento or woocommerce.")] = "google",
-    groups: Annotated[Path | None, typer.Option(help="CSV with id,item_group_id; else the known groups.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="CSV with id,item_group_id (default: the known groups).")] = None,
     seller: Annotated[str, typer.Option(help="Only this seller's products.")] = "",
 ) -> None:
-    """Writes groups in the form that a shop imports."""
+    """Writes groups in the format that a shop imports."""
     from service.answers.handback import hand_back
     from service.runs.job import Job
     from service.runs.store import run_root
 
-    made = hand_back(Job.of(run_root(out)), format, file, groups, seller)
+    written = hand_back(Job.of(run_root(out)), format, file, groups, seller)
     console.print(
-        f"groups {made.groups:,}, products {made.products:,}, rows {made.rows:,}: {made.path}",
+        f"groups {written.groups:,}, products {written.products:,}, rows {written.rows:,}: {written.path}",
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -270,7 +273,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the catalogue and the results.")] = Path("demo"),
     groups: Annotated[int, typer.Option(help="How many groups of variants to draw.")] = 160,
 ) -> None:
-    """Draws a small catalogue, runs everything on it, prints the curve and where the report is."""
+    """Draws a small catalogue, runs everything on it, and prints the curve and the path of the report."""
     from apps.cli.show import show_curve, show_run
     from demo_catalogue.catalogue import draw_catalogue
     from service.pipeline.run import run as run_pipeline
@@ -298,14 +301,14 @@ def _step(name: str, out: Path) -> None:
 
 
 def _choose(out: Path, sections: dict[str, dict[str, Any]]) -> None:
-    """Changes settings of a run folder, where the command line names any."""
+    """Changes the settings of a run folder that the command line sets."""
     from service.runs.job import Job
     from service.runs.run_folder import locked
 
-    given = {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
-    if any(given.values()):
+    changes = {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
+    if any(changes.values()):
         with locked(out):
-            Job.of(out).changed({name: values for name, values in given.items() if values})
+            Job.of(out).changed({name: values for name, values in changes.items() if values})
 
 
 @app.command()
@@ -314,7 +317,7 @@ def ingest(
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("variants-out"),
     settings: SettingsFile = None,
 ) -> None:
-    """One step: reads feeds into OUT/products.parquet; what can't be used goes to refused.csv."""
+    """One step: reads feeds into OUT/products.parquet; unusable rows go to refused.csv."""
     from apps.cli.show import show_step
     from service.runs.job import Job
     from service.runs.run_folder import locked
@@ -327,34 +330,34 @@ def ingest(
 
 @app.command()
 def text(out: Out) -> None:
-    """One step: product texts become vectors."""
+    """One step: encodes the product texts."""
     _step("encode_text", out)
 
 
 @app.command()
 def images(out: Out) -> None:
-    """One step: pictures are fetched where need be, and become vectors."""
+    """One step: fetches pictures where needed, and encodes them."""
     _step("fetch_pictures", out)
     _step("encode_images", out)
 
 
 @app.command()
 def learn(out: Out) -> None:
-    """One step: spaces are learned from the known groups, and the strategy is planned."""
+    """One step: learns spaces from the known groups, and plans the strategy."""
     for name in ("learn", "project", "plan"):
         _step(name, out)
 
 
 @app.command()
 def expand(out: Out) -> None:
-    """One step: vectors become neighbours, and neighbours become candidates."""
+    """One step: finds neighbours, and builds the candidates from them."""
     for name in ("retrieve_text", "retrieve_lexical", "retrieve_images", "expand"):
         _step(name, out)
 
 
 @app.command()
 def classify(out: Out, precision: Precision = None, judgements: Judgements = None) -> None:
-    """One step: candidates become suggestions with a probability and reasons."""
+    """One step: estimates the probability of each candidate pair; writes suggestions with reasons."""
     _choose(out, {"pairs": {"precision": precision, "judgements": judgements and str(judgements.resolve())}})
     for name in ("describe_pictures", "learn_pairs", "classify"):
         _step(name, out)
@@ -363,17 +366,17 @@ def classify(out: Out, precision: Precision = None, judgements: Judgements = Non
 @app.command()
 def group(
     out: Out,
-    threshold: Annotated[float | None, typer.Option(help="Least mean probability at which groups are joined.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Lowest mean probability at which groups are joined.")] = None,
     known: Annotated[str | None, typer.Option(help="Known groups: keep, learn or hide.")] = None,
 ) -> None:
-    """One step: suggestions become groups; what varies in each is told."""
+    """One step: builds groups from probable pairs, and names what varies in each."""
     _choose(out, {"groups": {"threshold": threshold, "known": known}})
     _step("group", out)
 
 
 @app.command()
 def curves(out: Out) -> None:
-    """Measures recall against candidates per product; writes curves.parquet and curves.png, prints the table."""
+    """Measures recall against candidates per product; writes curves.parquet and curves.png, and prints the table."""
     from apps.cli.show import show_curve
     from service.runs.job import Job
     from service.runs.store import run_root
@@ -386,9 +389,9 @@ def curves(out: Out) -> None:
 @app.command()
 def plan(
     out: Out,
-    budget: Annotated[int, typer.Option(help="Candidates per product that you can pay for.")] = 0,
+    budget: Annotated[int, typer.Option(help="Candidates per product that you can afford.")] = 0,
 ) -> None:
-    """Which strategy buys most at this budget, and what other budgets would buy; writes OUT/plan.json."""
+    """Shows which strategy finds most at this budget, and what other budgets would find; writes OUT/plan.json."""
     from apps.cli.show import show_plan
     from service.learning.planning import plan_run
     from service.runs.job import Job
@@ -405,7 +408,7 @@ def report(out: Out) -> None:
 
 @app.command()
 def settings() -> None:
-    """Prints every setting with its default and what it means, as TOML to copy and change."""
+    """Prints every setting with its default and its meaning, as TOML to copy and change."""
     from apps.cli.settings_page import settings_toml
 
     print(settings_toml(), end="")
@@ -417,12 +420,12 @@ def similar(
     ids: Annotated[list[str] | None, typer.Option("--id", help="Product to search by. Repeatable.")] = None,
     image: Annotated[list[Path] | None, typer.Option("--image", help="Picture to search by. Repeatable.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many products.")] = 20,
-    category: Annotated[str, typer.Option(help="Only where the category holds this text.")] = "",
-    text: Annotated[str, typer.Option(help="Only where title and description hold these words.")] = "",
+    category: Annotated[str, typer.Option(help="Only products whose category contains this text.")] = "",
+    text: Annotated[str, typer.Option(help="Only products whose title and description contain these words.")] = "",
     seller: Annotated[str, typer.Option(help="Only this seller's products.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
-    """Similar image retrieval by example: products that look like one or several others."""
+    """Finds products that look like one or several examples (query by example)."""
     from apps.cli.show import show_found
     from candidates.filters import Filter
     from service.answers.searcher import Searcher
@@ -436,7 +439,7 @@ def similar(
 
 @app.command()
 def explain(out: Out, left: Annotated[str, typer.Argument()], right: Annotated[str, typer.Argument()]) -> None:
-    """Why a pair is, or is not, a candidate, a suggestion, a group: ranks in each list, probability, reasons."""
+    """Explains why a pair is or is not a candidate, suggested, or in one group: ranks, probability, reasons."""
     from apps.cli.show import show_explanation, show_pair
     from service.answers.explanation import Explainer
     from service.answers.pair_explanation import explain_pair

@@ -1,4 +1,4 @@
-"""`variants index`: the image index on an Elasticsearch."""
+"""`variants index`: the image index on Elasticsearch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from image_retrieval.elastic.check import Repaired
     from service.neighbours.elastic_images import ElasticImages
 
 index = typer.Typer(
-    help="The image index on an Elasticsearch; ELASTICSEARCH_URL says where it is.",
+    help="Manages the image index on Elasticsearch; ELASTICSEARCH_URL is its address.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 console = Console()
 
-Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its generation in force).")]
+Out = Annotated[Path, typer.Argument(help="Run folder, or a store (its current generation).")]
 
 
 def _images(out: Path) -> ElasticImages:
@@ -31,41 +32,46 @@ def _images(out: Path) -> ElasticImages:
     return ElasticImages.of(Job.of(run_root(out)))
 
 
-def _say(what: str, counts: Mapping[str, int]) -> None:
-    said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    console.print(f"{what}: {said}", markup=False, highlight=False, soft_wrap=True)
+def _print_counts(what: str, counts: Mapping[str, int]) -> None:
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    console.print(f"{what}: {listed}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_repaired(images: ElasticImages, done: Repaired) -> None:
+    counts = {"stored": done.loaded.stored, "removed": done.removed} | dict(done.loaded.refused)
+    _print_counts(images.window.alias, counts)
 
 
 @index.command()
 def create(out: Out) -> None:
-    """Makes the slice of today, empty, where it is not there yet."""
+    """Creates today's slice, empty, unless it exists."""
     from service.neighbours.elastic_images import today
 
     images = _images(out)
     images.window.ensure(today())
-    console.print(f"made: {images.window.index_of(today())}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"created: {images.window.index_of(today())}", markup=False, highlight=False, soft_wrap=True)
 
 
 @index.command()
 def load(out: Out) -> None:
-    """Loads what is not there yet; what can't be loaded is named, picture by picture."""
+    """Loads the pictures that are missing; lists each picture that can't be loaded."""
     from candidates.product import Refusal
 
     images = _images(out)
 
-    def refused(one: Refusal) -> None:
-        console.print(f"not loaded: {one.where}: {one.reason}", markup=False, highlight=False, soft_wrap=True)
+    def show(refusal: Refusal) -> None:
+        console.print(f"not loaded: {refusal.where}: {refusal.reason}", markup=False, highlight=False, soft_wrap=True)
 
-    made = images.load(refused)
-    _say(images.window.alias, {"stored": made.loaded.stored, "removed": made.removed} | dict(made.loaded.refused))
+    done = images.load(show)
+    _print_repaired(images, done)
 
 
 @index.command()
 def check(out: Out) -> None:
-    """Compares the index with the run folder, picture by picture; status 1 where they differ."""
+    """Compares the index with the run folder, picture by picture; exit status 1 if they differ."""
     images = _images(out)
     found = images.check()
-    _say(images.window.alias, found.counts)
+    _print_counts(images.window.alias, found.counts)
     if not found.complete:
         console.print("`variants index repair` fixes it", markup=False, highlight=False)
         raise typer.Exit(1)
@@ -73,34 +79,35 @@ def check(out: Out) -> None:
 
 @index.command()
 def repair(out: Out) -> None:
-    """Loads what is missing or changed, removes what should not be there."""
+    """Loads missing and changed pictures, and removes stray ones."""
     images = _images(out)
-    made = images.repair()
-    _say(images.window.alias, {"stored": made.loaded.stored, "removed": made.removed} | dict(made.loaded.refused))
+    done = images.repair()
+    _print_repaired(images, done)
 
 
 @index.command()
 def roll(
     out: Out,
-    day: Annotated[str, typer.Option("--day", help="As if it were this day, YYYY-MM-DD (default: today).")] = "",
+    day: Annotated[str, typer.Option("--day", help="Use this day, YYYY-MM-DD (default: today).")] = "",
 ) -> None:
-    """Makes the slice of today and drops those that have left the window."""
+    """Creates today's slice and drops those that have left the window."""
     images = _images(out)
-    gone = images.roll(_day(day))
-    for one in gone:
-        console.print(f"dropped: {one.index} ({one.documents:,} images)", markup=False, highlight=False, soft_wrap=True)
-    _say(images.window.alias, {"slices": len(images.window.standing()), "dropped": len(gone)})
+    dropped = images.roll(_day(day))
+    for gone in dropped:
+        line = f"dropped: {gone.index} ({gone.documents:,} images)"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_counts(images.window.alias, {"slices": len(images.window.standing()), "dropped": len(dropped)})
 
 
 @index.command()
 def swap(
     out: Out,
-    drop: Annotated[bool, typer.Option(help="Delete the versions that are not in force any more.")] = False,
+    drop: Annotated[bool, typer.Option(help="Delete the versions that are no longer current.")] = False,
 ) -> None:
-    """Brings the run's version of codes into force, once its audit has passed."""
+    """Makes the run's version of the codes current, once its audit has passed."""
     images = _images(out)
     audit = images.swap()
-    _say(f"in force: {images.window.alias}", {"looked up": audit.looked_up, "found": audit.found})
+    _print_counts(f"current: {images.window.alias}", {"looked up": audit.looked_up, "found": audit.found})
     for name in images.drop_others() if drop else []:
         console.print(f"dropped: {name}", markup=False, highlight=False, soft_wrap=True)
 
@@ -111,4 +118,4 @@ def _day(word: str) -> date | None:
     try:
         return datetime.strptime(word, "%Y-%m-%d").date() if word else None
     except ValueError:
-        raise VariantsError(f"--day {word!r} is no day", "Write it as 2026-11-21") from None
+        raise VariantsError(f"--day {word!r} is not a day", "Write it as 2026-11-21") from None

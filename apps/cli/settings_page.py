@@ -1,4 +1,4 @@
-"""Every setting with its default and what it means, as TOML that can be copied and changed."""
+"""Every setting with its default and its meaning, as TOML that can be copied and changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from candidates.settings import Settings
 
 
 def settings_toml() -> str:
-    """All settings at their defaults, each with a comment that says what it is."""
+    """All settings at their defaults, each with a comment that explains it."""
     return "\n".join(_lines()) + "\n"
 
 
@@ -21,13 +21,13 @@ def _lines() -> Iterator[str]:
         model = field.default
         assert isinstance(model, BaseModel)
         yield f"[{section}]  # {(type(model).__doc__ or '').strip().rstrip('.')}"
-        for name, one in type(model).model_fields.items():
-            yield f"# {one.description}"
-            yield f"{name} = {_toml(one.default)}"
+        for name, setting in type(model).model_fields.items():
+            yield f"# {setting.description}"
+            yield f"{name} = {_toml(setting.default)}"
         yield ""
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{name} = {_toml(entry)}" for name, entry in value.items()) + "}"
     return json.dumps(list(value) if isinstance(value, tuple) else value)

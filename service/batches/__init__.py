@@ -1,4 +1,4 @@
-"""What scheduled batches are made of: functions from paths and counts to paths and counts, for any scheduler.
+"""The building blocks of scheduled batches: functions on paths and counts, for any scheduler.
 
-Each does one piece of work once: called again, after a kill or because somebody cleared a task, it finds what it did.
+Each is idempotent: called again, after a kill or because a task was cleared, it finds its earlier result.
 """

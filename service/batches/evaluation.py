@@ -1,4 +1,4 @@
-"""From a generation of candidates to its curve, compared with the one before."""
+"""Evaluates a generation of candidates, and compares it with the previous evaluation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from candidates.errors import VariantsError
 from candidates.pairs import PairTable
 from candidates.qrels import VARIANT, Qrels
 from eval.curves import OperatingPoint, from_table, pareto
-from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
+from service.batches.lines import Batch, Lines, linked_copy, new_batch, publish_generation, published
 from service.batches.publishing import Opener, open_uri
 from service.files.candidate_files import read_candidates
 from service.files.judgements import read_judgements
@@ -24,35 +24,35 @@ from service.runs.job import Job
 from service.runs.run_folder import Counts, locked
 
 SUMMARY = "summary.json"
-"""What two evaluations are compared by."""
+"""The figures by which two evaluations are compared."""
 
 _KEPT = ("curves.parquet", "curves.png", "evaluation.json", "report.html", "precision.json")
-"""The files of a run that are its evaluation."""
+"""The files of a run that make up its evaluation."""
 
 _ALIKE = 0.9
-"""Two generations cost alike where one has at least so many candidates as the other, as a share."""
+"""Two generations have similar cost if the smaller number of candidates is at least this share of the larger."""
 
 
 class RecallDropped(VariantsError):
-    """Candidates find fewer known variants than those that were evaluated before."""
+    """Recall of the candidates is lower than in the previous evaluation."""
 
 
 def measure(store: str, publish: str, generation: str, blind: str, run: str) -> Batch:
-    """Measures a generation of candidates, the one in force where none is named, and writes its report.
+    """Evaluates a generation of candidates (default: the current one), and writes its report.
 
     Args:
         store: The store.
         publish: URI to publish to as well, or empty.
         generation: The generation's identifier, or empty.
-        blind: CSV of judgements on pairs drawn blindly (left_id, right_id, verdict), or empty. Judgements on
-            pairs that were shown are no measure: the candidates hold every one of them.
-        run: Who asks.
+        blind: CSV of judgements on a blind sample of pairs (left_id, right_id, verdict), or empty. Judgements on
+            suggested pairs can't measure recall: all of them are candidates.
+        run: The scheduler's run.
     """
     lines = Lines(Path(store))
     source = lines.generation("candidates", generation)
-    # What was drawn blindly grows while the candidates stay, and then they are measured anew.
+    # The blind sample grows while the candidates stay the same; they are then evaluated again.
     identifier = f"{source.name}-{digest_file(Path(blind))[:8]}" if blind else source.name
-    batch = begun(store, publish, "evaluations", identifier, run)
+    batch = new_batch(store, publish, "evaluations", identifier, run)
     if published(batch):
         return batch
     building = Path(batch["building"])
@@ -83,9 +83,9 @@ def _summary(job: Job, blind: str) -> dict[str, Any]:
 
 
 def _blind_recall(job: Job, path: Path) -> dict[str, Any]:
-    """The share of the variants in a blind sample of pairs that are candidates."""
-    nothing = np.full(len(job.catalogue), -1, np.int32)
-    judged = read_judgements(path, Qrels(job.catalogue.axis, nothing, np.zeros_like(nothing)))
+    """Recall of the candidates on the variants in a blind sample of pairs."""
+    no_groups = np.full(len(job.catalogue), -1, np.int32)
+    judged = read_judgements(path, Qrels(job.catalogue.axis, no_groups, np.zeros_like(no_groups)))
     variants = judged.keys[judged.values == VARIANT]
     left, right = np.divmod(variants, len(job.catalogue))
     pairs = PairTable.of_candidates(read_candidates(job.folder.candidates, job.catalogue.axis))
@@ -94,12 +94,12 @@ def _blind_recall(job: Job, path: Path) -> dict[str, Any]:
 
 
 def folder_of(batch: Batch) -> Path:
-    """Where an evaluation lies by now."""
+    """The folder of an evaluation, before or after it is published."""
     return published(batch) or Path(batch["building"])
 
 
-def said(batch: Batch) -> Counts:
-    """What an evaluation found, and where its report is."""
+def summary_of(batch: Batch) -> Counts:
+    """The figures of an evaluation, and the paths of its report and curve."""
     folder = folder_of(batch)
     summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     found = {name: summary[name] for name in ("queries", "recall", "candidates_per_product")}
@@ -107,52 +107,52 @@ def said(batch: Batch) -> Counts:
 
 
 def compare(batch: Batch, margin: float) -> Counts:
-    """Compares an evaluation with the one in force.
+    """Compares an evaluation with the current one.
 
-    Two are compared at equal cost: what the whole curve reaches at the earlier one's candidates per product, and,
-    where both have about as many candidates, what the candidates themselves reach. On a blind sample as well.
+    They are compared at equal cost: the recall of the curve at the earlier number of candidates per product and, if
+    both have about as many candidates, the recall of the candidates, also on the blind sample.
 
     Raises:
-        RecallDropped: Recall is lower by more than the margin; the earlier evaluation stays in force.
+        RecallDropped: Recall is lower by more than the margin; the earlier evaluation stays current.
     """
-    before = Lines(Path(batch["store"])).in_force("evaluations")
+    before = Lines(Path(batch["store"])).current("evaluations")
     after = folder_of(batch)
     drops = _drops(before, after) if before and before.name != batch["generation"] else {}
     worst = max(drops.values(), default=0.0)
     if worst > margin:
         words = "; ".join(f"{name}: {-drop:+.3f}" for name, drop in drops.items() if drop > margin)
         raise RecallDropped(
-            f"candidates {batch['generation']} find less than {before.name if before else ''} did ({words}; margin "
-            f"{margin:.3f})",
-            f"Read {after / 'report.html'}; STORE/current can be pointed back while it is looked into",
+            f"recall of candidates {batch['generation']} is lower than that of {before.name if before else ''} "
+            f"({words}; margin {margin:.3f})",
+            f"Read {after / 'report.html'}; point STORE/current back to the earlier generation if needed",
         )
     return {"against": before.name if before else "", "worst_drop": round(worst, 4)}
 
 
 def _drops(before: Path, after: Path) -> dict[str, float]:
-    """By how much recall is lower, for each way to compare that both evaluations allow."""
+    """The drop of recall, for each comparison that both evaluations allow."""
     old, new = (json.loads((folder / SUMMARY).read_text("utf-8")) for folder in (before, after))
     drops = {}
     cost = old["candidates_per_product"]
-    reached = [_reached(from_table(pq.read_table(one / "curves.parquet")), cost) for one in (before, after)]
+    reached = [_reached(from_table(pq.read_table(folder / "curves.parquet")), cost) for folder in (before, after)]
     if None not in reached:
         drops["curve"] = float(reached[0] or 0) - float(reached[1] or 0)
     alike = min(cost, new["candidates_per_product"]) >= _ALIKE * max(cost, new["candidates_per_product"])
     if alike and None not in (old["recall"], new["recall"]):
         drops["candidates"] = old["recall"] - new["recall"]
-    blind = [one["blind"].get("recall") for one in (old, new)]
+    blind = [summary["blind"].get("recall") for summary in (old, new)]
     if alike and None not in blind:
         drops["blind sample"] = blind[0] - blind[1]
     return drops
 
 
 def _reached(points: list[OperatingPoint], cost: float) -> float | None:
-    """The best recall on a curve for no more than so many candidates per product."""
-    affordable = [one.recall for one in pareto(points) if one.candidates_per_product <= cost]
+    """The best recall on a curve at no more than `cost` candidates per product."""
+    affordable = [point.recall for point in pareto(points) if point.candidates_per_product <= cost]
     return max(affordable, default=None)
 
 
 def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
-    """Brings an evaluation into force: the next one is compared with it."""
-    bring_into_force(batch, opener)
-    return said(batch)
+    """Publishes an evaluation: the next one is compared with it."""
+    publish_generation(batch, opener)
+    return summary_of(batch)

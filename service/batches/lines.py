@@ -1,4 +1,4 @@
-"""The lines of generations that batches publish, in one store and at one place outside of it."""
+"""The lines of generations that batches publish, in one store and optionally at a second place outside it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Line = Literal["indexes", "candidates", "evaluations", "models"]
 _FOLDERS: dict[Line, str] = {
     "indexes": "indexes", "candidates": "", "evaluations": "evaluations", "models": "models",
 }  # fmt: skip
-"""Where each line lies in the store. Candidates are what everybody else opens, so they are the store's own."""
+"""Folder of each line in the store. Candidates are what readers of a store open, so they are at its root."""
 
 
 class Batch(TypedDict):
-    """One generation being made, in plain values that a scheduler can hand on.
+    """One generation in progress, as plain values that a scheduler can pass between tasks.
 
     Attributes:
         store: The store's root.
-        publish: URI outside of the store, or empty.
-        line: Which line of generations it belongs to.
-        generation: Its identifier, the digest of all that its results depend on.
-        building: Where it is being made.
-        run: Who makes it: a run that comes again finds its generation published and leaves the pointer alone.
+        publish: URI outside the store, or empty.
+        line: The line of generations it belongs to.
+        generation: Its identifier, the digest of everything that its results depend on.
+        building: Where it is built.
+        run: The scheduler's run: one that is repeated finds its generation published and leaves the pointer alone.
     """
 
     store: str
@@ -45,8 +45,8 @@ class Batch(TypedDict):
     run: str
 
 
-def begun(store: str, publish: str, line: Line, generation: str, run: str, building: Path | None = None) -> Batch:
-    """One generation that is to be made; where, goes by its line and identifier unless it is under way elsewhere."""
+def new_batch(store: str, publish: str, line: Line, generation: str, run: str, building: Path | None = None) -> Batch:
+    """A generation to be built, in `building` or in a folder named after its line and identifier."""
     place = building or Lines(Path(store)).building(f"{line}-{generation}")
     return Batch(store=store, publish=publish, line=line, generation=generation, building=str(place), run=run)
 
@@ -67,41 +67,41 @@ class Lines:
         return Store(self.root / _FOLDERS[name])
 
     def building(self, name: str) -> Path:
-        """Where something is being made."""
+        """Where a generation is built."""
         return Store(self.root).building(name)
 
     def generation(self, name: Line, identifier: str = "") -> Path:
-        """A published generation of a line, the one in force where none is named; `RunFolderError` without one."""
+        """A published generation of a line (default: the current one); raises `RunFolderError` if there is none."""
         line = self.line(name)
         if not identifier:
             return line.current
         if not line.generation(identifier).is_dir():
-            line.point_to(identifier)  # says which there are
+            line.point_to(identifier)  # raises, listing those that exist
         return line.generation(identifier)
 
-    def in_force(self, name: Line) -> Path | None:
-        """The generation in force, None where none is."""
+    def current(self, name: Line) -> Path | None:
+        """The current generation of a line; None if there is none."""
         line = self.line(name)
         return line.current if line.has_current else None
 
 
 def published(batch: Batch) -> Path | None:
-    """Where a batch's generation lies once it is published; None before."""
+    """The folder of a batch's generation once it is published; None before."""
     folder = Lines(Path(batch["store"])).line(batch["line"]).generation(batch["generation"])
     return folder if folder.is_dir() else None
 
 
 def opened(batch: Batch) -> Job:
-    """The run of a batch, wherever it lies by now."""
+    """The run of a batch, before or after it is published."""
     return Job.of(published(batch) or Path(batch["building"]))
 
 
 @contextmanager
 def in_work(batch: Batch, work: str) -> Iterator[Job | None]:
-    """The run of a batch, to do one piece of work on it; None where it is published and nothing is left to do.
+    """The run of a batch, locked for one kind of work; None if it is published and nothing is left to do.
 
-    A lock keeps two processes (a task and its retry, after a worker was lost) from doing the same piece at once.
-    Other pieces go on beside it, as the text and the image index do.
+    The lock prevents two processes (a task and its retry, after a worker was lost) from doing the same work at once.
+    Different kinds of work run in parallel, such as building the text and the image index.
     """
     if published(batch):
         yield None
@@ -112,7 +112,7 @@ def in_work(batch: Batch, work: str) -> Iterator[Job | None]:
 
 
 def do(batch: Batch, *names: str) -> Counts:
-    """Does steps of the pipeline in a batch's folder; returns what they counted."""
+    """Runs steps of the pipeline in a batch's folder; returns their counts."""
     with in_work(batch, names[0]) as job:
         if job:
             run_steps(job, names)
@@ -121,12 +121,12 @@ def do(batch: Batch, *names: str) -> Counts:
 
 
 def plain(counts: Counts) -> Counts:
-    """The single numbers and words among counts."""
+    """The scalar counts: numbers and text."""
     return {name: value for name, value in counts.items() if isinstance(value, int | float | str)}
 
 
 def linked_copy(source: Path, target: Path) -> None:
-    """A run folder under a second name, to go on with; nothing where it is there already."""
+    """Copies a run folder with hard links, to continue from it; does nothing if the target exists."""
     if target.is_dir():
         return
     with atomic_folder(target) as temporary:
@@ -135,19 +135,19 @@ def linked_copy(source: Path, target: Path) -> None:
                 link(path, temporary / path.relative_to(source))
 
 
-def bring_into_force(batch: Batch, opener: Opener = open_uri) -> Path:
-    """Publishes a batch's folder: uploaded first, renamed into its line, the pointers last; says where it lies.
+def publish_generation(batch: Batch, opener: Opener = open_uri) -> Path:
+    """Publishes a batch's folder: uploads it, renames it into its line, and moves the pointers last; returns its path.
 
-    A run that did so before, whose task was cleared, moves no pointer: a later generation stays in force.
+    A run that already published it, and whose task was cleared, moves no pointer: a later generation stays current.
     """
     line, identifier = Lines(Path(batch["store"])).line(batch["line"]), batch["generation"]
     history = _History(line.root / "published.jsonl")
-    there = published(batch)
-    if there and history.has(batch["run"], identifier):
-        return there
+    folder = published(batch)
+    if folder and history.has(batch["run"], identifier):
+        return folder
     place = Place.at(batch["publish"], opener).line(_FOLDERS[batch["line"]]) if batch["publish"] else None
     if place:
-        place.upload(there or Path(batch["building"]), identifier)
+        place.upload(folder or Path(batch["building"]), identifier)
     target = line.publish(Path(batch["building"]), identifier)
     if place:
         place.point_to(identifier)
@@ -157,7 +157,7 @@ def bring_into_force(batch: Batch, opener: Opener = open_uri) -> Path:
 
 @dataclass(frozen=True)
 class _History:
-    """Which run brought which generation into force, and when."""
+    """Which run published which generation, and when."""
 
     path: Path
 
@@ -165,11 +165,11 @@ class _History:
         return self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
 
     def has(self, run: str, generation: str) -> bool:
-        """Whether this run brought this generation into force before."""
+        """Whether this run has already published this generation."""
         entries = map(json.loads, self._lines())
         return any((entry["run"], entry["generation"]) == (run, generation) for entry in entries)
 
     def add(self, run: str, generation: str) -> None:
-        """Writes one more line."""
+        """Appends one line."""
         entry = {"run": run, "generation": generation, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         write_text(self.path, "\n".join([*self._lines(), json.dumps(entry, sort_keys=True)]) + "\n")

@@ -1,8 +1,8 @@
-"""Published generations at any place that fsspec can name: uploaded once, never changed, the pointer last.
+"""Publishes generations to any place that fsspec supports: uploaded once, never changed, the pointer last.
 
-An object store has no rename, so nothing there is ever half of something under a name that is read: a generation is
-complete when its `contents.json` is there, which is written behind all its files, and it is in force when the pointer
-`current` names it. A reader follows the pointer and finds one generation or the next.
+An object store has no rename, so a generation counts as complete only when its `contents.json` exists, which is written
+after all its files, and it is current when the pointer `current` names it. A reader follows the pointer and finds one
+generation or the next, never a partial one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CONTENTS = "contents.json"
 _POINTER = "current"
 
 Opener = Callable[[str], "tuple[AbstractFileSystem, str]"]
-"""Gives the file system that answers for a URI, and the place within it."""
+"""Returns the file system of a URI, and the path within it."""
 
 
 def open_uri(uri: str) -> tuple[AbstractFileSystem, str]:
-    """What fsspec gives for a URI; `ValueError` if the URI names a connection, which only a scheduler can open."""
+    """Opens a URI with fsspec; raises `ValueError` if the URI names a connection, which only a scheduler can open."""
     if "@" in urlsplit(uri).netloc:
         raise ValueError("the name before @ is a connection, which only a scheduler knows")
     from fsspec.core import url_to_fs
@@ -44,12 +44,12 @@ def open_uri(uri: str) -> tuple[AbstractFileSystem, str]:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A line of generations somewhere: a folder of this machine, a bucket, whatever fsspec knows.
+    """A line of generations in a local folder, a bucket, or anything else that fsspec supports.
 
     Attributes:
-        uri: As a person names it.
-        fs: The file system that answers for it.
-        root: The place within the file system.
+        uri: The URI as the user gave it.
+        fs: Its file system.
+        root: The path within the file system.
     """
 
     uri: str
@@ -62,43 +62,43 @@ class Place:
 
         Args:
             uri: A path, or a URI such as `s3://bucket/folder`.
-            opener: Finds the file system; a scheduler gives one that knows its connections
+            opener: Opens the file system; a scheduler passes one that knows its connections
                 (`s3://connection@bucket/folder`).
 
         Raises:
-            VariantsError: No file system answers to the URI.
+            VariantsError: No file system supports the URI.
         """
         try:
             fs, root = opener(uri)
         except (ImportError, ValueError) as error:
-            fix = "Name a path or a URI that fsspec knows, and install its package (s3fs for s3://)"
+            fix = "Use a path or a URI that fsspec supports, and install its package (s3fs for s3://)"
             raise VariantsError(f"{uri}: no place to publish to ({error})", fix) from error
         return cls(uri, fs, root.rstrip("/"))
 
     def line(self, name: str) -> Place:
-        """A line of generations within this place; itself where the name is empty."""
+        """A line of generations within this place; the place itself if the name is empty."""
         return Place(f"{self.uri.rstrip('/')}/{name}", self.fs, f"{self.root}/{name}") if name else self
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder of this machine."""
+        """Whether it is a local folder."""
         from fsspec.implementations.local import LocalFileSystem
 
         return isinstance(self.fs, LocalFileSystem)
 
     @property
     def current(self) -> str | None:
-        """The generation in force; None where none is."""
+        """The identifier of the current generation; None if there is none."""
         content = self._read(_POINTER)
         return content.decode().strip() if content is not None else None
 
     def contents(self, identifier: str) -> dict[str, dict[str, Any]] | None:
-        """The files of a generation with their sizes and digests; None where it is not there, whole."""
+        """The files of a generation with their sizes and digests; None unless it is complete."""
         content = self._read(f"generations/{identifier}/{CONTENTS}")
         return json.loads(content)["files"] if content is not None else None
 
     def upload(self, folder: Path, identifier: str) -> int:
-        """Uploads a finished folder as a generation; returns how many files that took, 0 where it is there."""
+        """Uploads a finished folder as a generation; returns the number of files, 0 if it is already there."""
         if self.contents(identifier) is not None:
             return 0
         files = _files(folder)
@@ -114,7 +114,7 @@ class Place:
         return len(files)
 
     def point_to(self, identifier: str) -> None:
-        """Brings a generation into force that was uploaded; raises `RunFolderError` where it is not there."""
+        """Makes an uploaded generation current; raises `RunFolderError` if it is not there."""
         if self.contents(identifier) is None:
             raise RunFolderError(f"{self.uri}: no generation {identifier!r}", "Publish it first")
         if self.is_local:
@@ -124,10 +124,10 @@ class Place:
             self.fs.pipe_file(f"{self.root}/{_POINTER}", f"{identifier}\n".encode())
 
     def fetch(self, identifier: str, target: Path) -> None:
-        """Brings a generation into a new folder of this machine, each file compared with its digest.
+        """Downloads a generation into a new local folder, and verifies each file by its digest.
 
         Raises:
-            RunFolderError: It is not there, or a file is not what was uploaded.
+            RunFolderError: It is not there, or a file differs from what was uploaded.
         """
         listed = self.contents(identifier)
         if listed is None:
@@ -138,7 +138,7 @@ class Place:
                 self.fs.get_file(f"{self.root}/generations/{identifier}/{name}", str(temporary / name))
                 if digest_file(temporary / name) != about["digest"]:
                     what = f"{self.uri}: {name} of {identifier} is not what was uploaded"
-                    raise RunFolderError(what, "Publish the generation again under another place")
+                    raise RunFolderError(what, "Publish the generation again to another place")
 
     def _read(self, name: str) -> bytes | None:
         with self._answering():
@@ -151,16 +151,20 @@ class Place:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """What goes wrong at the other end, in words: refused is the user's mistake, all else may pass."""
+        """Turns errors of the file system into ours: refused access is a mistake, everything else may be temporary."""
         try:
             yield
         except (VariantsError, MemoryError):
             raise
         except PermissionError as error:
-            raise AccessRefused(f"{self.uri}: {error}", "Let the account write there, or name another place") from error
+            raise AccessRefused(
+                f"{self.uri}: {error}", "Give the account write access, or name another place"
+            ) from error
         except FileNotFoundError as error:
-            raise VariantsError(f"{self.uri}: is not there ({error})", "Make the bucket or the folder first") from error
-        except Exception as error:  # each file system has errors of its own
+            raise VariantsError(
+                f"{self.uri} does not exist ({error})", "Create the bucket or the folder first"
+            ) from error
+        except Exception as error:  # each file system has its own errors
             raise ServerUnreachable(f"{self.uri}: {error}", "Try again when it answers") from error
 
 
@@ -169,7 +173,7 @@ def _as_json(value: object) -> bytes:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """All that is to be published of a folder: not the work of a run, nor what a killed writer left."""
+    """The files of a folder to publish: neither a run's work folder, nor leftovers of a killed writer."""
     found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     kept = {name: path for name, path in found.items() if name.parts[0] != "work" and not path.name.startswith(".")}
     return {name.as_posix(): path for name, path in kept.items()}
@@ -183,9 +187,9 @@ def _copy(files: dict[str, Path], contents: object, target: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Gives a file a second name, which takes no time; where that can't be, copies it.
+    """Links a file, which takes no time, or copies it where links are not supported.
 
-    Every file of a run is replaced, never changed, so a second name stays what it was.
+    Files of a run are replaced, never changed in place, so the content behind a link stays the same.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

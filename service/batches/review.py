@@ -1,4 +1,4 @@
-"""Groups go to the shop when a person has said so; what was said is kept in the store."""
+"""Groups are exported to the shop once a person has approved them; decisions are kept in the store."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _CREATE = """CREATE TABLE IF NOT EXISTS decisions (
     at TEXT NOT NULL, PRIMARY KEY (generation, run)) WITHOUT ROWID"""
 
 _LONGEST = 2000
-"""Letters of a comment that are kept."""
+"""Characters of a comment that are kept."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What somebody decided about a generation.
+    """A person's decision about a generation.
 
     Attributes:
         generation: The generation of candidates.
         run: The run that asked.
         decision: `Approve` or `Reject`.
-        by: Who.
-        comment: What else was said.
+        by: Who decided.
+        comment: Their comment.
         at: When, ISO 8601 in UTC.
     """
 
@@ -47,7 +47,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decisions:
-    """`STORE/decisions.sqlite`: every decision, whoever scheduled the question."""
+    """`STORE/decisions.sqlite`: all decisions, from any scheduler."""
 
     path: Path
 
@@ -63,21 +63,21 @@ class Decisions:
         return connection
 
     def record(self, decision: Decision) -> None:
-        """Keeps a decision; the first one of a run counts, and comes to stay."""
-        one = (decision.generation, decision.run, decision.decision, decision.by, decision.comment, decision.at)
+        """Stores a decision; the first of a run is final."""
+        row = (decision.generation, decision.run, decision.decision, decision.by, decision.comment, decision.at)
         with closing(self._open()) as connection, connection:
-            connection.execute("INSERT OR IGNORE INTO decisions VALUES (?, ?, ?, ?, ?, ?)", one)
+            connection.execute("INSERT OR IGNORE INTO decisions VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def of_run(self, generation: str, run: str) -> Decision | None:
-        """What was decided when a run asked; None where nothing was."""
+        """The decision of a run; None if there is none."""
         with closing(self._open()) as connection:
-            asked = connection.execute("SELECT * FROM decisions WHERE generation = ? AND run = ?", (generation, run))
-            row = asked.fetchone()
+            found = connection.execute("SELECT * FROM decisions WHERE generation = ? AND run = ?", (generation, run))
+            row = found.fetchone()
         return Decision(*row) if row else None
 
 
 def summarise(store: str, generation: str) -> Counts:
-    """What is asked about: a generation of candidates, the one in force where none is named."""
+    """Summary of a generation of candidates (default: the current one), for the question to the reviewer."""
     folder = Lines(Path(store)).generation("candidates", generation)
     job = Job.of(folder)
     grouped, classified = job.folder.require("group").counts, job.folder.require("classify").counts
@@ -94,7 +94,7 @@ def summarise(store: str, generation: str) -> Counts:
 
 
 def decide(store: str, generation: str, run: str, answer: list[str], by: str, comment: str) -> Counts:
-    """Keeps what a person answered; anything but a plain approval is a rejection."""
+    """Stores a person's answer; anything but a plain approval is a rejection."""
     decision = APPROVE if answer == [APPROVE] else REJECT
     at = datetime.now(UTC).isoformat(timespec="seconds")
     decisions = Decisions.of(store)
@@ -105,18 +105,18 @@ def decide(store: str, generation: str, run: str, answer: list[str], by: str, co
 
 
 def export(store: str, generation: str, run: str, target: str, format: str) -> Counts:
-    """Writes the approved groups in the form that the shop imports.
+    """Writes the approved groups in the format that the shop imports.
 
     Raises:
         VariantsError: Nobody approved the generation in this run, or it has no groups.
     """
-    made = Decisions.of(store).of_run(generation, run)
-    if made is None or made.decision != APPROVE:
-        found = f"{made.by} rejected it at {made.at}" if made else "nobody decided"
-        raise VariantsError(f"{generation} is not to be exported: {found}", "Trigger review_gate again, and approve")
+    decision = Decisions.of(store).of_run(generation, run)
+    if decision is None or decision.decision != APPROVE:
+        why = f"{decision.by} rejected it at {decision.at}" if decision else "nobody decided"
+        raise VariantsError(f"{generation} is not to be exported: {why}", "Trigger review_gate again, and approve")
     job = Job.of(Lines(Path(store)).generation("candidates", generation))
     if not job.folder.groups.is_file():
         what = f"{generation} has no groups ({job.folder.require('group').counts.get('why', '')})"
-        raise VariantsError(what, "Let pairs be classified: classify = true under [pairs] in the settings")
+        raise VariantsError(what, "Set classify = true under [pairs] in the settings")
     written = hand_back(job, format, Path(target), job.folder.groups)
     return {"file": str(written.path), "groups": written.groups, "products": written.products}

@@ -1,4 +1,4 @@
-"""From a generation of indexes to one of candidates and suggestions, for people to review."""
+"""Builds a generation of candidates and suggestions from one of indexes, for people to review."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from candidates.artifacts import digest_file, digest_of, write_json
 from candidates.catalogue import Catalogue
 from candidates.suggestion import read_suggestions, write_suggestions_csv
 from service.batches.indexes import Shard, shards
-from service.batches.lines import Batch, Lines, begun, bring_into_force, do, in_work, linked_copy, opened, published
+from service.batches.lines import (
+    Batch,
+    Lines,
+    do,
+    in_work,
+    linked_copy,
+    new_batch,
+    opened,
+    publish_generation,
+    published,
+)
 from service.batches.publishing import Opener, open_uri
 from service.pipeline.changes import Changes
 from service.pipeline.order import between
@@ -20,14 +30,14 @@ from service.runs.run_folder import Counts, locked
 from service.steps.expand import expand
 
 BATCH = "batch.json"
-"""Which indexes a generation of candidates was made of, and what it was compared with."""
+"""Which indexes a generation of candidates was built from, and what it was compared with."""
 
 REVIEW = "review.csv"
-"""The suggestions that people are asked about."""
+"""The suggestions to review."""
 
 
 class Choices(TypedDict, total=False):
-    """What a run may choose for itself; None leaves what the settings of the indexes say."""
+    """Settings that a run may override; None keeps those of the indexes."""
 
     strategy: str | None
     n: int | None
@@ -38,11 +48,11 @@ class Choices(TypedDict, total=False):
 
 
 def start(store: str, publish: str, indexes: str, choices: Choices, run: str) -> Batch:
-    """Begins a generation of candidates on a generation of indexes, the one in force where none is named.
+    """Starts a generation of candidates from a generation of indexes (default: the current one).
 
     Raises:
         RunFolderError: There is no such generation.
-        SettingsError: A choice is none.
+        SettingsError: A choice is invalid.
     """
     lines = Lines(Path(store))
     source = lines.generation("indexes", indexes)
@@ -53,7 +63,7 @@ def start(store: str, publish: str, indexes: str, choices: Choices, run: str) ->
     settings = Job.of(source).settings.model_dump(mode="json")
     only_new = bool(choices.get("only_new"))
     identifier = digest_of("candidates", source.name, settings, sections, content, only_new and since)[:16]
-    batch = begun(store, publish, "candidates", identifier, run)
+    batch = new_batch(store, publish, "candidates", identifier, run)
     if not published(batch):
         building = Path(batch["building"])
         with locked(building):
@@ -65,18 +75,18 @@ def start(store: str, publish: str, indexes: str, choices: Choices, run: str) ->
 
 def _sections(choices: Choices) -> dict[str, dict[str, Any]]:
     strategy, n, k = choices.get("strategy"), choices.get("n"), choices.get("k")
-    # N and K are the hop's words: who says one of them means the paper's strategy.
+    # N and K are parameters of the hop: setting either selects the paper's strategy.
     merge = {"strategy": strategy or ("hop" if n or k else None), "n": n, "k": k, "budget": choices.get("budget")}
     judged = choices.get("judgements")
     pairs = {"judgements": str(Path(judged).resolve()) if judged else None}
-    given: dict[str, dict[str, Any]] = {"merge": merge, "pairs": pairs}
-    kept = {name: {k: v for k, v in values.items() if v is not None} for name, values in given.items()}
+    sections: dict[str, dict[str, Any]] = {"merge": merge, "pairs": pairs}
+    kept = {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
     return {name: values for name, values in kept.items() if values}
 
 
 def _since(lines: Lines, indexes: str) -> str:
-    """The candidates in force that were made of other indexes; what is new is new since then."""
-    current = lines.in_force("candidates")
+    """The latest candidates built from other indexes; products are new or changed relative to them."""
+    current = lines.current("candidates")
     about = _about(current) if current else {}
     if about.get("indexes") == indexes:
         return str(about["since"])
@@ -89,18 +99,18 @@ def _about(folder: Path) -> dict[str, Any]:
 
 
 def look_up(batch: Batch) -> Counts:
-    """Chooses the strategy, and asks the indexes as deep as it needs."""
+    """Chooses the strategy, and searches the indexes to the depth that it needs."""
     return do(batch, *between("plan", "retrieve_images"))
 
 
 def parts(batch: Batch, most: int) -> list[Shard]:
-    """Ranges of products whose candidates are made apart; each is whole files."""
+    """Ranges of products whose candidates are built separately; each is a whole number of files."""
     job = opened(batch)
     return shards(len(job.catalogue), most, job.settings.run.part)
 
 
 def merge(batch: Batch, shard: Shard) -> Counts:
-    """Makes the candidates of one shard."""
+    """Builds the candidates of one shard."""
     if published(batch):
         return {"candidates": 0}
     return expand(opened(batch), slice(shard["start"], shard["stop"])).counts
@@ -112,34 +122,34 @@ def finish_candidates(batch: Batch) -> Counts:
 
 
 def classify(batch: Batch) -> Counts:
-    """Tells how probable each pair is."""
+    """Estimates the probability of each pair."""
     return do(batch, *between("describe_pictures", "classify"))
 
 
 def group(batch: Batch) -> Counts:
-    """Makes groups of probable pairs."""
+    """Builds groups from probable pairs."""
     return do(batch, "group")
 
 
 def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
-    """Writes what is to be reviewed, and brings the generation into force."""
+    """Writes `review.csv`, and publishes the generation."""
     with in_work(batch, "publish") as job:
         if job:
             _write_review(job, Lines(Path(batch["store"])))
             write_manifest(job)
-    folder = bring_into_force(batch, opener)
+    folder = publish_generation(batch, opener)
     job = Job.of(folder)
     return {
         "generation": batch["generation"],
         "folder": str(folder),
         "review": str(folder / REVIEW),
-        "to_review": (folder / REVIEW).read_text("utf-8").count("\n") - 1,  # each is one line
+        "to_review": (folder / REVIEW).read_text("utf-8").count("\n") - 1,  # one line per suggestion
         "candidates": job.folder.require("expand").counts["candidates"],
     }
 
 
 def _write_review(job: Job, lines: Lines) -> None:
-    """Writes `review.csv`: all suggestions, or those that a new or changed product is part of."""
+    """Writes `review.csv`: all suggestions, or only those with a new or changed product."""
     about, suggestions = _about(job.folder.root), []
     if job.folder.suggestions.is_file():
         suggestions = list(read_suggestions(job.folder.suggestions))
@@ -147,6 +157,6 @@ def _write_review(job: Job, lines: Lines) -> None:
         before = Catalogue.open(lines.line("candidates").generation(about["since"]) / "products.parquet")
         changes = Changes.between(before, job.catalogue)
         new = {job.catalogue.axis[row] for rows in (changes.new, changes.changed) for row in rows.tolist()}
-        suggestions = [one for one in suggestions if one.left in new or one.right in new]
+        suggestions = [pair for pair in suggestions if pair.left in new or pair.right in new]
     titles = dict(zip(job.catalogue.axis, job.catalogue.column("title"), strict=True))
     write_suggestions_csv(job.folder.root / REVIEW, suggestions, titles)

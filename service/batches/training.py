@@ -1,7 +1,7 @@
-"""From known groups and new judgements to a generation of models, published only if it beats the one in force.
+"""Trains a generation of models on known groups and new judgements; published only if it beats the current one.
 
-A tenth of the known groups, the decisive ones, never train any model that is published: which they are is a matter of
-their names alone, so they stay the same from week to week, and two models can be compared on them for good.
+A tenth of the known groups, the decisive ones, are held out from every published model. They are selected by a digest
+of their names, so they stay the same from week to week, and any two models can be compared on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from candidates.errors import VariantsError
 from candidates.qrels import Qrels
 from eval.bootstrap import difference
 from eval.metrics import judged, recall
-from service.batches.lines import Batch, Lines, begun, bring_into_force, linked_copy, published
+from service.batches.lines import Batch, Lines, linked_copy, new_batch, publish_generation, published
 from service.batches.publishing import Opener, open_uri
 from service.files.candidate_files import read_candidates
 from service.pairs.learned_pairs import measure_precision
@@ -34,17 +34,17 @@ from service.runs.job import Job
 from service.runs.run_folder import Counts, StepRecord, locked
 
 DECISIVE = 10
-"""One group in so many is decisive."""
+"""One in this many groups is decisive."""
 
 VERDICT = "decisive.json"
-"""How a model did on the decisive groups, beside the one in force."""
+"""The figures of a new and the current model on the decisive groups."""
 
 _STEPS = between("encode_images", "expand")
-"""What a model changes of a run, up to its candidates."""
+"""The steps whose results depend on the model, up to the candidates."""
 
 
 def is_decisive(group: str) -> bool:
-    """Whether a group, by its name, is one that no model is taught."""
+    """Whether a group is held out from training, by a digest of its name."""
     return int(digest_bytes(group.encode())[:8], 16) % DECISIVE == 0
 
 
@@ -54,22 +54,22 @@ def decisive_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
 
 
 def learn(store: str, publish: str, judgements: str, run: str) -> Batch:
-    """Learns a model from the indexes in force, without their decisive groups.
+    """Trains a model on the current indexes, without their decisive groups.
 
     Args:
         store: The store.
         publish: URI to publish to as well, or empty.
         judgements: CSV of judged pairs, or empty.
-        run: Who asks.
+        run: The scheduler's run.
 
     Raises:
-        RunFolderError: No indexes are in force.
+        RunFolderError: There are no current indexes.
     """
     lines = Lines(Path(store))
     source = lines.generation("indexes")
     content = digest_file(Path(judgements)) if judgements else ""
     identifier = digest_of("models", source.name, content, DECISIVE)[:16]
-    batch = begun(store, publish, "models", identifier, run)
+    batch = new_batch(store, publish, "models", identifier, run)
     building = Path(batch["building"])
     if published(batch) or building.is_dir():
         return batch
@@ -85,7 +85,7 @@ def learn(store: str, publish: str, judgements: str, run: str) -> Batch:
 
 
 def _without_decisive(job: Job, judgements: Path | None) -> Job:
-    """The run as if nobody had ever said anything about the products of decisive groups."""
+    """The run without any group or judgement of products in decisive groups."""
     catalogue, hidden = job.catalogue, decisive_rows(job.catalogue)
     groups = ["" if hide else name for hide, name in zip(hidden, catalogue.column("group"), strict=True)]
     table = catalogue.table
@@ -109,7 +109,7 @@ def _write_record(job: Job, record: StepRecord) -> None:
 
 
 def _copy_judgements(source: Path, target: Path, hidden: set[str]) -> None:
-    """The judgements about other products than the hidden ones."""
+    """Copies the judgements in which no hidden product occurs."""
     with source.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     named = [rows[0].index(name) for name in ("left_id", "right_id") if name in rows[0]] if rows else []
@@ -119,40 +119,40 @@ def _copy_judgements(source: Path, target: Path, hidden: set[str]) -> None:
 
 
 def compare(batch: Batch) -> Counts:
-    """Measures a new model and the one in force on the decisive groups; writes what came out beside the new one.
+    """Evaluates a new and the current model on the decisive groups; writes the figures beside the new model.
 
     Raises:
-        VariantsError: The catalogue has too few decisive groups to tell two models apart.
+        VariantsError: The catalogue has no decisive group with two products.
     """
-    there = published(batch)
-    if there is None:
+    folder = published(batch)
+    if folder is None:
         building, lines = Path(batch["building"]), Lines(Path(batch["store"]))
         with locked(building):
             write_json(building / VERDICT, _verdict(lines, building, batch["generation"]))
-    verdict = json.loads(((there or Path(batch["building"])) / VERDICT).read_text("utf-8"))
+    verdict = json.loads(((folder or Path(batch["building"])) / VERDICT).read_text("utf-8"))
     return {name: value for name, value in verdict.items() if name != "interval"}
 
 
 def _verdict(lines: Lines, model: Path, identifier: str) -> dict[str, Any]:
-    serving = lines.in_force("models")
+    serving = lines.current("models")
     new, groups, precision = _decisive_figures(lines, model, identifier)
     if not len(new):
         raise VariantsError(
-            "no decisive group has two products in the catalogue", "Let the feed name more groups; a tenth decide"
+            "no decisive group has two products in the catalogue", "Add groups to the feed; a tenth of them is decisive"
         )
-    said = {"recall": float(new.mean()), "average_precision": precision, "queries": len(new)}
+    figures = {"recall": float(new.mean()), "average_precision": precision, "queries": len(new)}
     if serving is None:
-        return said | {"against": "", "beats": True}
+        return figures | {"against": "", "beats": True}
     old, _, before = _decisive_figures(lines, serving, f"{identifier}-before")
     gain = difference(new, old, groups)
     ahead = (gain.mean, (precision or 0.0) - (before or 0.0))
-    return said | {
+    return figures | {
         "against": serving.name,
         "recall_before": float(old.mean()),
         "average_precision_before": before,
         "gain": gain.mean,
         "interval": [gain.low, gain.high],
-        # As many variants found and no fewer pairs right, and one of the two better.
+        # Recall and average precision no lower, and at least one of them higher.
         "beats": bool(min(ahead) >= 0 and max(ahead) > 0),
     }
 
@@ -160,7 +160,7 @@ def _verdict(lines: Lines, model: Path, identifier: str) -> dict[str, Any]:
 def _decisive_figures(
     lines: Lines, model: Path, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], float | None]:
-    """Recall of each product of a decisive group among a model's candidates, its group, and the pairs' precision."""
+    """Recall of each product in a decisive group, its group, and the average precision of pairs."""
     copy = lines.building(f"decisive-{name}")
     shutil.rmtree(copy, ignore_errors=True)
     linked_copy(lines.generation("indexes"), copy)
@@ -182,18 +182,18 @@ def _decisive_truth(job: Job) -> Qrels:
 
 
 def _average_precision(job: Job, truth: Qrels) -> float | None:
-    """How well a model's classifier orders the pairs of decisive groups; None where it has none."""
+    """Average precision of a model's classifier on pairs of decisive groups; None if it has no classifier."""
     if job.given_model is None or job.given_model.pairs is None or not job.settings.pairs.classify:
         return None
     run_steps(job, ["describe_pictures"])
-    made = scored(job, candidate_pairs(job), job.given_model.pairs)
-    return float(measure_precision(job, made.table, made.values, truth).pairs.average_precision)
+    pairs = scored(job, candidate_pairs(job), job.given_model.pairs)
+    return float(measure_precision(job, pairs.table, pairs.values, truth).pairs.average_precision)
 
 
 def publish(batch: Batch, opener: Opener = open_uri) -> Counts:
-    """Brings a model into force that beats the one that is; else says so and changes nothing."""
+    """Publishes a model if it beats the current one; otherwise reports that and changes nothing."""
     folder = published(batch) or Path(batch["building"])
     verdict = json.loads((folder / VERDICT).read_text("utf-8"))
     if verdict["beats"]:
-        bring_into_force(batch, opener)
+        publish_generation(batch, opener)
     return {"published": verdict["beats"], "generation": batch["generation"], "against": verdict["against"]}

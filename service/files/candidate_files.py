@@ -1,4 +1,4 @@
-"""`candidates/part-*.parquet`: our public list of candidates, written and read in parts."""
+"""`candidates/part-*.parquet`: the public list of candidates, written and read in parts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KEY = b"made_of"
 
 
 def part_path(folder: Path, start: int, stop: int) -> Path:
-    """Where the candidates of the products `start` … `stop` lie."""
+    """Path of the candidates of products `start` up to, but not including, `stop`."""
     return folder / f"part-{start:09d}-{stop:09d}.parquet"
 
 
-def is_made_of(path: Path, key: str) -> bool:
-    """Whether a part is there and was made from the inputs that `key` stands for."""
+def is_built_from(path: Path, key: str) -> bool:
+    """Whether a part exists and was built from the inputs with digest `key`."""
     return path.is_file() and (pq.read_schema(path).metadata or {}).get(_KEY) == key.encode()
 
 
@@ -59,10 +59,10 @@ def _table(part: CandidatePart, start: int, axis: Axis) -> pa.Table:
 
 
 def read_candidates(folder: Path, axis: Axis) -> Candidates:
-    """Reads all parts back; raises `RunFolderError` where there are none."""
+    """Reads all parts back; raises `RunFolderError` if there are none."""
     paths = sorted(folder.glob("part-*.parquet"))
     if not paths:
-        raise RunFolderError(f"{folder}: holds no candidates", "Run `variants expand` first")
+        raise RunFolderError(f"{folder} holds no candidates", "Run `variants expand` first")
     return Candidates("candidates", axis, axis, tuple(_parts(paths, axis)))
 
 

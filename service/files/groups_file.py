@@ -1,4 +1,4 @@
-"""`groups.csv`: which products stand together, and what varies among them; it loads as a supplemental feed."""
+"""`groups.csv`: the products of each group, and what varies among them; it loads as a supplemental feed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Member:
     Attributes:
         product: Its id.
         group: Id of the group.
-        varies: What varies in the group, in words; read from a file, as a spreadsheet may show it.
+        varies: What varies in the group, in words; when read from a file, with the guard against formulas.
     """
 
     product: str
@@ -30,16 +30,16 @@ class Member:
 
 
 def write_groups(path: Path, members: Iterable[Member]) -> None:
-    """Writes the products of groups, atomically; those of one group should come one after the other."""
+    """Writes the products of groups, atomically; those of one group should be consecutive."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(GROUPS)
-        for one in members:
-            writer.writerow((guarded_id(one.product), one.group, harmless(one.varies)))
+        for member in members:
+            writer.writerow((guarded_id(member.product), member.group, harmless(member.varies)))
 
 
 def read_groups(path: Path) -> list[Member]:
-    """The products of groups, in the order of the file, under the ids that they have in the catalogue.
+    """The products of groups in file order, with their catalogue ids.
 
     Raises:
         SchemaError: The file lacks a column.
@@ -48,5 +48,7 @@ def read_groups(path: Path) -> list[Member]:
         rows = csv.DictReader(file, restval="")
         missing = [name for name in GROUPS if name not in (rows.fieldnames or ())]
         if missing:
-            raise SchemaError(f"{path} lacks the column {', '.join(missing)}", "It was changed; run again")
+            raise SchemaError(
+                f"{path} lacks the column {', '.join(missing)}", "The file was changed; run `variants group` again"
+            )
         return [Member(unguarded_id(row["id"]), row["item_group_id"], row["varies"]) for row in rows]

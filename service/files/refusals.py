@@ -15,7 +15,7 @@ from candidates.spreadsheet import guarded, unguarded
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
-    """Writes `refused.csv` atomically; an apostrophe stands before a cell that a spreadsheet would calculate."""
+    """Writes `refused.csv` atomically; an apostrophe precedes each cell that a spreadsheet would run as a formula."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(REFUSED)
@@ -24,7 +24,7 @@ def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
 
 
 def read_refusals(path: Path) -> tuple[Refusal, ...]:
-    """Reads `refused.csv` back as it was before it was made safe; raises `SchemaError` where it is none."""
+    """Reads `refused.csv` without the apostrophes that made it safe; raises `SchemaError` if its columns differ."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         if tuple(next(rows, ())) not in (REFUSED, REFUSED_BEFORE):

@@ -1,1 +1,1 @@
-"""The neighbours of products: kinds of look-up, the vectors they search, and the indexes behind them."""
+"""Nearest neighbours of products: the kinds of look-up, the vectors they search, and their indexes."""

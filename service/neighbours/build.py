@@ -1,7 +1,7 @@
-"""Builds the indexes of a run. Steps call this; nothing else does, so that opening a run changes nothing in it.
+"""Builds the indexes of a run. Only steps call this, so opening a run never changes it.
 
-An index is built once for its vectors (NMSLIB's differ from build to build), in a folder whose name holds a digest of
-what it is built from. Building what is there already returns at once.
+An index is built once for its vectors (NMSLIB's differ from build to build), in a folder whose name contains a digest
+of its inputs. Building an index that exists returns at once.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from service.neighbours.vectors import (
 from service.runs.job import Job
 
 STAMP = "index.json"
-"""Every saved index writes this file last; a folder without it holds half an index."""
+"""Every index writes this file last; a folder without it is incomplete."""
 
 EXACT_UP_TO = 50_000
-"""Up to so many vectors, passing spaces (a fold's, say) are searched exactly; for more an index is built."""
+"""Up to this many vectors, temporary spaces (such as a fold's) are searched exactly; beyond it, an index is built."""
 
 
 def build_text_index(job: Job) -> None:
@@ -61,7 +61,7 @@ def build_image_index(job: Job) -> None:
 
 
 def build_lexical_index(job: Job) -> None:
-    """Writes the lexical vectors of a large catalogue and builds their index; smaller ones need neither."""
+    """Writes the lexical vectors of a large catalogue and builds their index; smaller catalogues need neither."""
     if compares_all_spellings(job):
         return
     vectors = _lexical_vectors(job)
@@ -70,7 +70,7 @@ def build_lexical_index(job: Job) -> None:
 
 
 def _lexical_vectors(job: Job) -> Vectors:
-    """The texts in the leading directions of their n-grams' weights; kept, since they take a while."""
+    """The texts projected on the leading directions of their n-gram weights; saved, because this takes a while."""
     from candidates.artifacts import digest_of
     from text_retrieval.lexical import lexical_texts
 
@@ -92,18 +92,18 @@ def _build_nmslib(job: Job, vectors: Vectors, folder: Path) -> None:
 
 
 def _load_elastic(images: ElasticImages) -> None:
-    """Loads the codes, unless this run did so before and the cluster still has them."""
+    """Loads the codes, unless this run has already loaded them and the cluster still has them."""
     if images.stamp.is_file():
         try:
             images.lookup()
-        except RunFolderError:  # the cluster is another one, or was emptied
+        except RunFolderError:  # it is another cluster, or it was emptied
             images.stamp.unlink()
     if not images.stamp.is_file():
         images.load(stamp=True)
 
 
 def passing_text_lookup(job: Job, vectors: Vectors) -> TextLookup:
-    """A look-up by text in spaces that are used once and not kept: exact, or by an index in memory."""
+    """A look-up by text in temporary spaces: exact, or by an index in memory."""
     from text_retrieval.hnsw import NmslibIndex
 
     if job.settings.text.index == "exact" or len(vectors) <= EXACT_UP_TO:
@@ -112,7 +112,7 @@ def passing_text_lookup(job: Job, vectors: Vectors) -> TextLookup:
 
 
 def passing_image_lookup(job: Job, vectors: Vectors, owners: Owners) -> ImageLookup:
-    """A look-up by picture in spaces that are used once and not kept: exact, or by an index in memory."""
+    """A look-up by picture in temporary spaces: exact, or by an index in memory."""
     from image_retrieval.hamming import HammingIndex
 
     settings = job.settings.image
@@ -125,7 +125,7 @@ def passing_image_lookup(job: Job, vectors: Vectors, owners: Owners) -> ImageLoo
 
 
 def drop_others(folder: Path, pattern: str, keep: Path) -> None:
-    """Deletes earlier versions (files or folders that match `pattern`) once `keep` has taken their place."""
+    """Deletes earlier versions (files or folders that match `pattern`) once `keep` has replaced them."""
     for path in folder.glob(pattern):
         if path != keep:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,6 +1,6 @@
-"""How deep lists are asked: the one place that decides it.
+"""The depths of all ranked lists, decided in this one place.
 
-Depths are lengths of ranked lists, without the query itself; no list is longer than the catalogue less one.
+A depth is the length of a ranked list without the query itself; at most the size of the catalogue minus one.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from fusion.pairs.feature_context import DEPTH as FEATURE_DEPTH
 from service.runs.job import Job
 
 GUESSING = 400
-"""Depth of the lists from which variants of two sellers are guessed."""
+"""Depth of the lists from which probable variants across sellers are taken."""
 
 EXPLAINING = 1000
-"""Depth of the lists behind an explanation, and of those that the report searches for missed variants."""
+"""Depth of the lists for an explanation, and for missed variants in the report."""
 
 PLANNED_BUDGET = 100
-"""Candidates per product where the settings name no budget."""
+"""Candidates per product if the settings name no budget."""
 
 PLANNED_BUDGETS = (25, 50, 100, 200, 500)
-"""Candidates per product for which every plan has an offer, beside the budget asked for."""
+"""Budgets for which every plan has an offer, besides the requested one."""
 
 
 def within(job: Job, depth: int) -> int:
-    """A depth, cut to the length that a list of this catalogue can have; at least 1."""
+    """A depth, limited to the longest possible list of this catalogue; at least 1."""
     return max(1, min(depth, len(job.catalogue) - 1))
 
 
 def likely_merge(settings: MergeSettings) -> MergeSettings:
-    """What a plan will most likely choose, for estimates before there is a plan."""
+    """The settings that a plan will most likely choose, for estimates before planning."""
     if settings.strategy != "planned":
         return settings
     limit = settings.budget or PLANNED_BUDGET
@@ -51,14 +51,14 @@ def image_lists(job: Job) -> int:
 
 
 def _for_fusing(job: Job, depth: int) -> int:
-    """Deeper where lists are fused, because hubs are corrected in them first."""
+    """Deeper if lists are fused, because hub correction precedes fusion."""
     if job.merge.strategy != "fused":
         return depth
     return min(depth_for(max(depth, budget(job.merge))), max(1, len(job.catalogue) - 1))
 
 
 def _siblings(job: Job) -> int:
-    """How much deeper to ask so that known siblings, which count towards no budget, displace nobody."""
+    """Extra depth so that known siblings, which count towards no budget, displace no candidates."""
     if not job.merge.collapse_known:
         return 0
     groups = job.truth("evaluation").groups
@@ -76,12 +76,12 @@ def feature_lists(job: Job) -> int:
 
 
 def below_fused(job: Job, depth: int) -> int:
-    """Depth of the three lists behind fused lists of a given length."""
+    """Depth of the three lists that fused lists of a given length need."""
     return within(job, depth_for(depth))
 
 
 def curve_lists(job: Job) -> int:
-    """Depth of the queries' lists from which curves are counted."""
+    """Depth of the queries' lists from which curves are computed."""
     settings, size = job.settings.evaluation, len(job.catalogue)
     return within(job, min(max(settings.text_depths), int(settings.max_share * size) + 1))
 

@@ -1,13 +1,13 @@
-"""The way to an Elasticsearch: where it is and what proves that we may ask come from the environment.
+"""The connection to Elasticsearch: address and credentials come from the environment.
 
-| variable | what it holds |
+| variable | content |
 |---|---|
-| `ELASTICSEARCH_URL` | its address, or those of several nodes of one cluster with commas between them |
-| `ELASTICSEARCH_API_KEY` | an API key in its encoded form; or instead of it |
-| `ELASTICSEARCH_USER`, `ELASTICSEARCH_PASSWORD` | a name and its password |
-| `ELASTICSEARCH_CA_FILE` | the certificate of the authority that signed the server's, where it is not a public one |
+| `ELASTICSEARCH_URL` | its address, or those of several nodes of one cluster, separated by commas |
+| `ELASTICSEARCH_API_KEY` | an API key in its encoded form; alternatively |
+| `ELASTICSEARCH_USER`, `ELASTICSEARCH_PASSWORD` | a user name and password |
+| `ELASTICSEARCH_CA_FILE` | the certificate of the authority that signed the server's, unless it is a public one |
 
-Secrets are in the environment alone: never in settings, records, messages or addresses.
+Secrets are only in the environment: never in settings, records, messages or addresses.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ SECONDS = 60.0
 RETRIES = 5
 
 _PORTS = {"http": 80, "https": 443}
-_SECONDS_TO_SAY_HOW_IT_IS = 10.0
+_HEALTH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class ElasticConnection:
-    """Where an Elasticsearch is, and what proves that we may ask it. Its `repr` shows no secret."""
+    """Address and credentials of an Elasticsearch cluster. Its `repr` shows no secret."""
 
     urls: tuple[str, ...]
     api_key: str | None = field(default=None, repr=False)
@@ -61,7 +61,7 @@ class ElasticConnection:
             SettingsError: One is missing or wrong, or two contradict each other.
         """
         values = {name: environment.get(name, "").strip() for name in (URL, API_KEY, USER, CA_FILE)}
-        # A password may begin or end with a blank.
+        # A password may begin or end with a space.
         password = environment.get(PASSWORD, "")
         connection = cls(
             urls=_addresses(values[URL]),
@@ -74,17 +74,17 @@ class ElasticConnection:
         return connection
 
     def client(self, *, connections: int = CONNECTIONS, seconds: float = SECONDS) -> Elasticsearch:
-        """The official client, which asks another node where one is gone.
+        """The official client, which switches to another node if one is down.
 
-        An answer that the server is busy is final: whoever can wait asks by `Window.ask`.
+        It does not retry when the server is busy; callers that can wait use `Window.ask`.
 
         Args:
-            connections: The most requests at a time to one node; more wait for their turn.
-            seconds: How long one answer may take.
+            connections: Most concurrent requests to one node; further ones wait.
+            seconds: Timeout of one request.
         """
         from elasticsearch import Elasticsearch
 
-        # The client logs every request, and a traceback for each that it repeats; what fails in the end is raised.
+        # The client logs every request, and a traceback for each retry; a final failure is raised anyway.
         logging.getLogger("elastic_transport").setLevel(logging.ERROR)
         return Elasticsearch(
             list(self.urls),
@@ -99,10 +99,10 @@ class ElasticConnection:
 
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
-        """Turns what the client raises about the connection into one line each; other answers pass through.
+        """Turns the client's connection errors into one-line errors; other errors pass through.
 
         Raises:
-            ServerUnreachable: No node answers, or none that can be trusted, or it is too busy.
+            ServerUnreachable: No node answers, its certificate is not trusted, or it is too busy.
             AccessRefused: The server does not accept the key, or does not allow the request.
         """
         from elasticsearch import ApiError, SerializationError, TransportError, UnsupportedProductError
@@ -114,19 +114,19 @@ class ElasticConnection:
         except TransportError as failed:
             raise self._unreachable(failed) from failed
         except ApiError as failed:
-            told = self._refused(failed)
-            if told is None:
+            refusal = self._refused(failed)
+            if refusal is None:
                 raise
-            raise told from failed
+            raise refusal from failed
 
     def _where(self) -> str:
         return ", ".join(self.urls)
 
     def _stranger(self) -> ServerUnreachable:
-        return ServerUnreachable(f"what answers at {self._where()} is no Elasticsearch", f"Check {URL}")
+        return ServerUnreachable(f"the server at {self._where()} is not Elasticsearch", f"Check {URL}")
 
     def _trust(self) -> dict[str, Any]:
-        """The client's words on certificates."""
+        """The client's options about certificates."""
         if self.ca_file is None:
             return {}
         try:
@@ -138,20 +138,22 @@ class ElasticConnection:
         return {"ssl_context": context}
 
     def _require_sense(self) -> None:
-        """Refuses what contradicts itself, before a secret goes anywhere."""
+        """Rejects contradictory settings before any secret is sent."""
         if self.api_key and (self.user or self.password):
-            raise SettingsError(f"{API_KEY} and {USER} or {PASSWORD} are set", "Unset the one or the other")
+            raise SettingsError(f"{API_KEY} and {USER} or {PASSWORD} are set", "Unset one of them")
         if bool(self.user) != bool(self.password):
-            missing, given = (PASSWORD, USER) if self.user else (USER, PASSWORD)
-            raise SettingsError(f"{given} is set without {missing}", f"Set {missing} too")
+            missing, present = (PASSWORD, USER) if self.user else (USER, PASSWORD)
+            raise SettingsError(f"{present} is set without {missing}", f"Set {missing} too")
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
-            raise SettingsError(f"{API_KEY} holds characters that no key has", "Give the key in its encoded form")
+            raise SettingsError(
+                f"{API_KEY} contains characters that are not allowed in a key", "Use the key in its encoded form"
+            )
         plain = [url for url in self.urls if url.startswith("http:")]
         if self.ca_file and plain:
-            raise SettingsError(f"{CA_FILE} is set, but {plain[0]} is no https address", f"Check {URL}")
+            raise SettingsError(f"{CA_FILE} is set, but {plain[0]} is not an https address", f"Check {URL}")
         far = [url for url in plain if not _is_loopback(url)]
         if far and (self.api_key or self.user):
-            raise SettingsError(f"a secret would go to {far[0]} in clear text", f"Give an https address in {URL}")
+            raise SettingsError(f"a secret would go to {far[0]} in clear text", f"Use an https address in {URL}")
 
     def _unreachable(self, failed: TransportError) -> ServerUnreachable:
         from elasticsearch import ConnectionTimeout, SSLError
@@ -159,46 +161,46 @@ class ElasticConnection:
         if isinstance(failed, SSLError):
             return ServerUnreachable(*self._distrusted(str(failed)))
         what = "did not answer in time" if isinstance(failed, ConnectionTimeout) else "does not answer"
-        fix = f"Is it running, and is {URL} right?"
+        fix = f"Check that it is running, and that {URL} is right"
         if "Connection aborted" in str(failed) and any(url.startswith("http:") for url in self.urls):
-            what, fix = "broke the connection off", f"Perhaps it speaks https only: check {URL}"
+            what, fix = "closed the connection", f"It may accept only https: check {URL}"
         return ServerUnreachable(f"Elasticsearch at {self._where()} {what}", fix)
 
-    def _distrusted(self, told: str) -> tuple[str, str]:
+    def _distrusted(self, reason: str) -> tuple[str, str]:
         where = self._where()
-        if "Hostname mismatch" in told or "IP address mismatch" in told:
-            return f"the certificate of {where} is made out to another name", f"Use the name that it has in {URL}"
-        if "CERTIFICATE_VERIFY_FAILED" in told and "expired" in told:
+        if "Hostname mismatch" in reason or "IP address mismatch" in reason:
+            return f"the certificate of {where} is for another name", f"Use the name in the certificate in {URL}"
+        if "CERTIFICATE_VERIFY_FAILED" in reason and "expired" in reason:
             return f"the certificate of {where} has expired", "Renew it on the server"
-        if "CERTIFICATE_VERIFY_FAILED" in told:
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
             fix = f"Set {CA_FILE} to the certificate of the authority that signed it"
             return f"the certificate of {where} is signed by an authority that is not trusted here", fix
-        return f"no secure connection to {where} comes about", f"Perhaps it speaks http only: check {URL}"
+        return f"no secure connection to {where} could be established", f"It may accept only http: check {URL}"
 
     def _refused(self, failed: ApiError) -> ServerUnreachable | AccessRefused | None:
         status = failed.meta.status
         if status in BUSY:
             what = f"Elasticsearch at {self._where()} is too busy or has no master (HTTP {status})"
-            return ServerUnreachable(what, "Try again later; nothing that it confirmed is lost")
+            return ServerUnreachable(what, "Try again later; everything that it confirmed is safe")
         if status not in (401, 403):
             return None
         if self.api_key:
-            given, variables = f"the key in {API_KEY}", API_KEY
+            credentials, variables = f"the key in {API_KEY}", API_KEY
         elif self.user:
-            given, variables = f"the name in {USER} with the password in {PASSWORD}", f"{USER} and {PASSWORD}"
+            credentials, variables = f"the name in {USER} with the password in {PASSWORD}", f"{USER} and {PASSWORD}"
         else:
-            what = f"Elasticsearch at {self._where()} demands a key or a name and password (HTTP {status})"
+            what = f"Elasticsearch at {self._where()} requires a key or a name and password (HTTP {status})"
             return AccessRefused(what, f"Set {API_KEY}, or {USER} and {PASSWORD}")
         if status == 401:
             return AccessRefused(
-                f"Elasticsearch at {self._where()} does not accept {given} (HTTP 401)", f"Check {variables}"
+                f"Elasticsearch at {self._where()} does not accept {credentials} (HTTP 401)", f"Check {variables}"
             )
-        what = f"Elasticsearch at {self._where()} accepts {given}, but not for this request (HTTP 403)"
+        what = f"Elasticsearch at {self._where()} accepts {credentials}, but not for this request (HTTP 403)"
         return AccessRefused(what, "It needs the privileges that docs/elasticsearch.md lists")
 
 
 def connect(environment: Mapping[str, str] = os.environ) -> tuple[ElasticConnection, Elasticsearch]:
-    """A client for what the environment names, once the cluster there has answered.
+    """A client for the cluster that the environment names, once the cluster has answered.
 
     Raises:
         SettingsError: A variable is missing or wrong.
@@ -209,7 +211,7 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[ElasticConnect
         from elasticsearch import ApiError
     except ModuleNotFoundError:
         fix = "Install it: pip install 'variant-candidates[elasticsearch]'"
-        raise ToolMissing("the client of Elasticsearch is not installed", fix) from None
+        raise ToolMissing("the Elasticsearch client is not installed", fix) from None
 
     connection = ElasticConnection.from_environment(environment)
     client = connection.client()
@@ -217,40 +219,40 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[ElasticConnect
         with connection.plain_errors():
             reachable(client)
     except ApiError as failed:
-        raise connection._stranger() from failed  # every Elasticsearch has an answer to this question
+        raise connection._stranger() from failed  # every Elasticsearch answers this request
     return connection, client
 
 
 def reachable(client: Elasticsearch) -> dict[str, Any]:
-    """Asks for the cluster's health once, however busy it is; raises what the client raises.
+    """Requests the cluster's health once, however busy it is; raises the client's errors.
 
-    `client.info()` would be the usual question, but a bare node of `devtools.elastic_node` has no answer to it.
+    `client.info()` would be the usual request, but a bare node of `devtools.elastic_node` does not support it.
     """
-    return dict(client.options(request_timeout=_SECONDS_TO_SAY_HOW_IT_IS).cluster.health(timeout="5s"))
+    return dict(client.options(request_timeout=_HEALTH_SECONDS).cluster.health(timeout="5s"))
 
 
 def _addresses(value: str) -> tuple[str, ...]:
     """The addresses, each with its port."""
-    given = [part.strip() for part in value.split(",") if part.strip()]
-    if not given:
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts:
         raise SettingsError(
             f"{URL} is not set", f"`make elasticsearch` starts a node; then export {URL}=http://127.0.0.1:9200"
         )
-    return tuple(_address(part, number) for number, part in enumerate(given, 1))
+    return tuple(_address(part, number) for number, part in enumerate(parts, 1))
 
 
-def _address(given: str, number: int) -> str:
-    # An address that can't be understood may hold a password, so the message names its place, not its text.
+def _address(text: str, number: int) -> str:
+    # An invalid address may contain a password, so the message gives its position, not its text.
     fix = "Write https://host:port"
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise SettingsError(f"address {number} of {URL} is none", fix) from None
+        raise SettingsError(f"address {number} of {URL} is invalid", fix) from None
     if parts.username is not None or parts.password is not None:
-        raise SettingsError(f"address {number} of {URL} holds a name or password", f"Use {USER} and {PASSWORD}")
+        raise SettingsError(f"address {number} of {URL} contains a name or password", f"Use {USER} and {PASSWORD}")
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"address {number} of {URL} is none", fix)
+        raise SettingsError(f"address {number} of {URL} is invalid", fix)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port or _PORTS[parts.scheme]}{parts.path.rstrip('/')}"
 

@@ -1,6 +1,6 @@
-"""The run's pictures on an Elasticsearch: filled from the run folder, searched, checked and fixed.
+"""The run's pictures on Elasticsearch: loaded from the run folder, searched, checked and repaired.
 
-The cluster is never the only place where something is: what it should hold follows from the run folder at any time.
+The cluster never holds the only copy: its expected content can be computed from the run folder at any time.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ class ElasticLookup(ImageLookup):
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
         """See `Lookup`."""
         pictures = int(np.isin(self.owners.rows, rows).sum())
-        with counted("looking pictures up", pictures) as told:
-            shown = ImageLookup(self.vectors, replace(self.index, track=told), self.owners)
-            return shown.neighbours(rows, depth, where)
+        with counted("looking up pictures", pictures) as track:
+            tracked = ImageLookup(self.vectors, replace(self.index, track=track), self.owners)
+            return tracked.neighbours(rows, depth, where)
 
 
 @dataclass(frozen=True, eq=False)
 class ElasticImages:
-    """A run's pictures and the window on a cluster that holds, or is to hold, their codes.
+    """A run's pictures, and the window on a cluster for their codes.
 
     Attributes:
         job: The run.
-        connection: The way to the cluster.
-        window: Where the codes are.
-        planes: What made them; the embedded index's own.
+        connection: The connection to the cluster.
+        window: The indices that hold the codes.
+        planes: The hyperplanes that computed them, as in the embedded index.
         vectors: The pictures' vectors.
     """
 
@@ -77,10 +77,10 @@ class ElasticImages:
 
     @classmethod
     def of(cls, job: Job) -> ElasticImages:
-        """Opens the way to the cluster that the environment names.
+        """Connects to the cluster that the environment names.
 
         Raises:
-            SettingsError: The environment names none, or a variable is wrong.
+            SettingsError: A variable is missing or wrong.
             ServerUnreachable: It does not answer.
             AccessRefused: It does not accept the key.
         """
@@ -108,7 +108,7 @@ class ElasticImages:
         """
         owners = self.job.pictures.owners
         settings = self.job.settings.elasticsearch
-        with self._plainly():
+        with self._plain_errors():
             index = ElasticIndex.open(
                 self.window,
                 self.planes,
@@ -120,75 +120,75 @@ class ElasticImages:
         return ElasticLookup(self.vectors, index, owners)
 
     def load(self, refused: Callable[[Refusal], object] | None = None, *, stamp: bool = False) -> Repaired:
-        """Brings into the cluster what is not there yet, and removes what should not be there.
+        """Loads missing pictures into the cluster, and removes stray ones.
 
-        The first load creates today's slice. What is there already is not sent again, so a load that was killed
-        resumes, and tonight's catalogue sends only what is new. Where the index has no current version, this one
+        The first load creates today's slice. Pictures that are there are not sent again, so a load that was killed
+        resumes, and a nightly catalogue sends only new pictures. Where the index has no current version, this one
         becomes current; another version stays current until `swap`.
 
         Args:
             refused: Called with every picture that can't be loaded.
             stamp: Whether to note in the run folder that its pictures are loaded; steps do, so that a second call
-                need not compare.
+                needs no comparison.
         """
-        with self._plainly(), counted("loading images", len(self.vectors)) as track:
+        with self._plain_errors(), counted("loading images", len(self.vectors)) as track:
             self.window.ensure(today())
-            made = repair(self.window, self.documents, threads=self.job.threads, track=track, refused=refused)
+            done = repair(self.window, self.documents, threads=self.job.threads, track=track, refused=refused)
             if not self.window.in_force and not self.window.foreign():
                 self.window.swap()
         if stamp:
-            write_json(self.stamp, {"alias": self.window.alias, "stored": made.loaded.stored, "removed": made.removed})
-        return made
+            write_json(self.stamp, {"alias": self.window.alias, "stored": done.loaded.stored, "removed": done.removed})
+        return done
 
     def check(self) -> Checked:
         """Compares the cluster with the run folder, image by image."""
-        with self._plainly():
+        with self._plain_errors():
             return check(self.window, self.documents)
 
     def repair(self) -> Repaired:
-        """Loads what is missing or changed, removes what is stray."""
-        with self._plainly():
+        """Loads missing and changed pictures, and removes stray ones."""
+        with self._plain_errors():
             return repair(self.window, self.documents, threads=self.job.threads)
 
     def roll(self, day: date | None = None) -> list[Standing]:
-        """Makes the slice of a day (today's) and drops those that have left the window; returns these."""
-        with self._plainly():
+        """Creates a day's slice (default: today's), and drops those that have left the window; returns the latter."""
+        with self._plain_errors():
             return self.window.roll(day or today())
 
     def swap(self) -> Audit:
-        """Brings this version into force once its audit has passed."""
-        with self._plainly():
+        """Makes this version current once its audit has passed."""
+        with self._plain_errors():
             return swap_after_audit(self.window, self.documents)
 
     def drop_others(self) -> list[str]:
-        """Deletes the versions that are not in force; returns their names."""
-        with self._plainly():
+        """Deletes the versions that are not current; returns their names."""
+        with self._plain_errors():
             return self.window.drop_others()
 
     def documents(self) -> Iterable[Document | Refusal]:
-        """What the cluster should hold, streamed."""
+        """The expected documents of the cluster, streamed."""
         pictures, catalogue = self.job.pictures, self.job.catalogue
         images = images_of(pictures.axis, self._coded, catalogue, pictures.owners.rows, pictures.positions, today())
         return documents_of(images, self.window.layout)
 
     @property
     def stamp(self) -> Path:
-        """Stands where the run's pictures have been loaded: what is in the cluster is not compared at each look-up."""
+        """File that marks the run's pictures as loaded, so that not every look-up compares the cluster."""
         window = self.window
-        made_of = digest_of(vectors_key(self.job, "image"), window.layout.version, window.name)
-        return self.job.folder.image / f"elastic-{made_of[:12]}.json"
+        digest = digest_of(vectors_key(self.job, "image"), window.layout.version, window.name)
+        return self.job.folder.image / f"elastic-{digest[:12]}.json"
 
     @cached_property
     def _coded(self) -> Coded:
         return coded(self.vectors, self.planes)
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
-        """What the cluster can't do is said in one line."""
+    def _plain_errors(self) -> Iterator[None]:
+        """Turns connection errors into one-line errors."""
         with self.connection.plain_errors():
             yield
 
 
 def today() -> date:
-    """The day on which images come in, in UTC: the same on every machine."""
+    """Today in UTC, the same on every machine: the slice of new images."""
     return datetime.now(UTC).date()

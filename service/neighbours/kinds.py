@@ -31,9 +31,9 @@ class Lookup(Protocol):
         """The `depth` nearest other products of some products.
 
         Args:
-            rows: int (q,): these products.
+            rows: int (q,): the query products.
             depth: How many neighbours of each.
-            where: Only neighbours that meet this condition.
+            where: Only neighbours that match this filter.
 
         Returns:
             A run over `axis.take(rows)` and the axis.
@@ -41,7 +41,7 @@ class Lookup(Protocol):
         ...
 
     def exact(self) -> Lookup | None:
-        """Exact search of the same vectors, to compare with; None where this search is exact itself."""
+        """Exact search of the same vectors, to compare with; None if this search is itself exact."""
         ...
 
 
@@ -54,7 +54,7 @@ class TextLookup:
 
     @property
     def weights(self) -> NDArray[np.floating]:
-        """What texts are compared by, one row per product."""
+        """The vectors by which texts are compared, one row per product."""
         return self.vectors.values
 
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:
@@ -77,7 +77,7 @@ class TfidfLookup:
 
     @property
     def weights(self) -> csr_matrix:
-        """What texts are compared by, one row per product."""
+        """The vectors by which texts are compared, one row per product."""
         return self.index.weights
 
     def neighbours(self, rows: NDArray[np.integer], depth: int, where: Filter | None = None) -> Run:

@@ -96,4 +96,4 @@ def _require_index(folder: Path) -> Path:
 
 
 def _not_built(place: Path) -> RunFolderError:
-    return RunFolderError(f"{place}: this index has not been built", "Run `variants run` again with the same settings")
+    return RunFolderError(f"{place}: the index has not been built", "Run `variants run` again with the same settings")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "image", "lexical"]
 
 TFIDF_UP_TO = 30_000
-"""Up to so many products, spelling is compared by all TF-IDF weights, in time quadratic in their number."""
+"""Up to this many products, spelling is compared by all TF-IDF weights, in quadratic time."""
 
 _ENCODED_BY = {"text": "encode_text", "image": "encode_images"}
 _RETRIEVED_BY = {"text": "retrieve_text", "image": "retrieve_images", "lexical": "retrieve_lexical"}
@@ -49,17 +49,17 @@ def compares_all_spellings(job: Job) -> bool:
 
 
 def vectors_key(job: Job, kind: Literal["text", "image"]) -> str:
-    """Names the searched vectors by the step that encoded them and the model that projected them."""
+    """Digest that identifies the searched vectors: the step that encoded them and the model that projected them."""
     return digest_of(job.folder.require(_ENCODED_BY[kind]).key, job.model.version if job.model else "")
 
 
 def selecting_pictures(job: Job, owners: Owners) -> Callable[[Filter], NDArray[np.bool_]]:
-    """A function that says which pictures belong to products that meet a condition, bool (pictures,)."""
+    """A function from a filter to a mask of the pictures whose products match it, bool (pictures,)."""
     return lambda where: job.catalogue.select(where)[owners.rows]
 
 
 def text_index_folder(job: Job) -> Path:
-    """Where the NMSLIB index of the text vectors belongs; the name holds a digest of what it is built from."""
+    """Where the NMSLIB index of the text vectors belongs; its name contains a digest of its inputs."""
     options = job.settings.text.model_dump(include={"links", "build_effort"})
     return job.folder.text / f"nmslib-{digest_of(vectors_key(job, 'text'), options)[:12]}"
 
@@ -78,7 +78,7 @@ def lexical_index_folder(job: Job, vectors: Vectors) -> Path:
 
 
 def joint_text(job: Job, lexicon: Lexicon) -> Vectors:
-    """The text model's vectors with the lexicon's beside them, as heads on texts take them."""
+    """The text model's vectors joined with the lexicon's, the input of heads on texts."""
     from text_retrieval.lexical import joined, lexical_texts
 
     dense = Vectors.open(job.folder.text / "vectors.arrow", job.catalogue.axis)
@@ -87,7 +87,7 @@ def joint_text(job: Job, lexicon: Lexicon) -> Vectors:
 
 
 def fitted_lexicon(job: Job) -> Lexicon:
-    """A lexicon of the catalogue's own texts; its own columns tell which words are colours and sizes."""
+    """A lexicon fitted on the catalogue's texts; its columns determine which words are colours and sizes."""
     from text_retrieval.lexical import Lexicon, lexical_texts, varying_words
 
     texts = lexical_texts(job.catalogue, job.settings.text)
@@ -98,7 +98,7 @@ def neighbours_run(job: Job, kind: Kind) -> Run:
     """The lists that the steps `retrieve_…` wrote, mapped into memory.
 
     Raises:
-        RunFolderError: The step has not been done.
+        RunFolderError: The step has not been run.
     """
     record = job.folder.require(_RETRIEVED_BY[kind])
     axis = job.catalogue.axis

@@ -1,4 +1,4 @@
-"""How tonight's catalogue differs from the one in force: what is new, changed, gone."""
+"""Compares a new catalogue with the current one: new, changed and gone products."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Changes:
 
     Attributes:
         new: Rows of the later catalogue whose ids the earlier one lacks, int64.
-        changed: Rows of the later catalogue that say something else than the earlier one's.
-        gone: Rows of the earlier catalogue whose ids the later one lacks.
-        same: How many products say the same in both.
+        changed: Rows of the later catalogue whose content differs from the earlier one's, int64.
+        gone: Rows of the earlier catalogue whose ids the later one lacks, int64.
+        same: Number of products with equal content in both.
     """
 
     new: NDArray[np.int64]
@@ -29,8 +29,8 @@ class Changes:
 
     @classmethod
     def between(cls, before: Catalogue, after: Catalogue) -> Changes:
-        """Compares an earlier with a later catalogue."""
-        ids_before, ids_after = (pd.Index(one.column("id")) for one in (before, after))
+        """Compares an earlier and a later catalogue."""
+        ids_before, ids_after = (pd.Index(catalogue.column("id")) for catalogue in (before, after))
         place = ids_before.get_indexer(ids_after)
         digests = np.array(before.column("digest"), object)
         known = place >= 0
@@ -42,7 +42,7 @@ class Changes:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many products are new, changed, gone and the same."""
+        """Numbers of new, changed, gone and equal products."""
         return {"new": len(self.new), "changed": len(self.changed), "gone": len(self.gone), "same": self.same}
 
     def in_words(self) -> str:

@@ -1,4 +1,4 @@
-"""What a run will take, said before it starts: seconds from a short sample, memory and disk from sizes."""
+"""Estimates the cost of a run before it starts: time from a short sample, memory and disk from sizes."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from service.runs.remaining import missing_pictures, missing_texts, missing_urls
 Item = TypeVar("Item")
 
 _TEXTS, _PICTURES = 256, 48
-"""How many texts and pictures the sample takes."""
+"""Numbers of texts and pictures in the sample."""
 
 _WORTH = 4
-"""Work of fewer samples than this is done rather than estimated."""
+"""Work of fewer than this many samples is done without an estimate of its time."""
 
 _LIBRARIES_MIB = 900
 """Resident memory of the interpreter with torch, the text model, faiss and NMSLIB loaded."""
 
 _BYTES_PER_URL = 150_000
-"""Size at which a picture not yet fetched is reckoned."""
+"""Assumed size of a picture that is not fetched yet."""
 
 _TEXT_DIMENSIONS, _RAW_DIMENSIONS = 384, 7840
-"""Lengths by which vectors are reckoned before a model is loaded."""
+"""Assumed lengths of vectors before a model is loaded."""
 
 _SPARE = 1.1
-"""Disk is asked for with a tenth to spare."""
+"""Required disk space, as a multiple of the estimate."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take.
+    """The estimated cost of a run.
 
     Attributes:
-        texts: Texts to be encoded.
-        pictures: Picture files to be encoded (files that are equal are counted apart until they are read).
-        urls: Pictures to be fetched first.
-        seconds: Of encoding; None where there is too little of it to be worth a sample.
-        memory_mib: Greatest resident memory.
-        disk_mib: Written below the folders of the run.
-        free_mib: Free there now.
+        texts: Texts to encode.
+        pictures: Picture files to encode (equal files count separately until they are read).
+        urls: Pictures to fetch first.
+        seconds: Time of encoding; None if there is too little to be worth a sample.
+        memory_mib: Peak resident memory in MiB.
+        disk_mib: Disk space written by the run, in MiB.
+        free_mib: Free disk space, in MiB.
     """
 
     texts: int
@@ -72,16 +72,16 @@ class Estimate:
         return "; ".join(parts)
 
     def require_disk(self, place: Path) -> None:
-        """Raises `DiskFull` where the run would not fit."""
+        """Raises `DiskFull` if the run would not fit."""
         if self.disk_mib * _SPARE > self.free_mib:
             raise DiskFull(
                 f"{place}: the run needs about {self.disk_mib / 1024:.1f} GiB, {self.free_mib / 1024:.1f} GiB are free",
-                "Free some, or name a folder on another disk with --out or --store",
+                "Free some space, or name a folder on another disk with --out or --store",
             )
 
 
 def estimate(job: Job) -> Estimate:
-    """Estimates a run whose feeds are read; encodes a short sample where there is much to encode."""
+    """Estimates a run whose feeds are read; encodes a short sample if there is much to encode."""
     texts, pictures, urls = missing_texts(job), missing_pictures(job), len(missing_urls(job))
     worth = len(texts) >= _WORTH * _TEXTS or len(pictures) >= _WORTH * _PICTURES
     seconds = _text_seconds(job, texts) + _picture_seconds(job, pictures, urls) if worth else None
@@ -108,7 +108,7 @@ def _text_seconds(job: Job, texts: Sequence[str]) -> float:
 
 
 def _picture_seconds(job: Job, pictures: Sequence[PictureFile], urls: int) -> float:
-    """Seconds for pictures that are there, and for those yet to come at the same rate."""
+    """Seconds for pictures on disk and, at the same rate, for those still to fetch."""
     from image_retrieval.encoders import encoder_for
     from image_retrieval.pictures import decode, read_picture
 
@@ -134,10 +134,10 @@ def _picture_seconds(job: Job, pictures: Sequence[PictureFile], urls: int) -> fl
 
 
 def _sizes(job: Job, texts: int, pictures: int, urls: int) -> tuple[float, float]:
-    """MiB of memory at the worst moment, and of disk."""
+    """Peak memory and disk space, in MiB."""
     products, settings = len(job.catalogue), job.settings
     named = sum(len(names or ()) for names in job.catalogue.table["pictures"].to_pylist())
-    # A catalogue of no more pictures than the base is computed from keeps its vectors whole.
+    # A catalogue with no more pictures than the sample of the base keeps its full vectors.
     whole = not settings.image.base_dimensions or named <= settings.image.base_sample
     reduced = _RAW_DIMENSIONS if whole else settings.image.base_dimensions
     merge = likely_merge(settings.merge)

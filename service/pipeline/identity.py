@@ -1,4 +1,4 @@
-"""What names a generation: the digest of everything that its results depend on, so that a retry finds its own work."""
+"""Identifiers of generations: digests of everything that the results depend on, so that a retry finds its own work."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _LENGTH = 16
 
 
 def building_name(feed: Path | Sequence[FeedSource], settings: Settings) -> str:
-    """Names a generation while its feeds are still to be read: by feeds and settings."""
+    """Identifies a generation before its feeds are read, by feeds and settings."""
     sources = [(str(source.path.resolve()), source.seller) for source in feed_sources(feed)]
     return digest_of(sources, settings.model_dump(mode="json"))[:_LENGTH]
 
 
 def generation_name(job: Job, *line: str) -> str:
-    """Names a generation once its feeds are read and its pictures fetched.
+    """Identifies a generation once its feeds are read and its pictures fetched.
 
     Args:
         job: The run so far.
-        line: The line of generations it belongs to, where there is more than one.
+        line: The line of generations it belongs to, if there are several.
     """
     pictures = [(picture.id, picture.name, picture.stamp) for picture in list_pictures(job.catalogue, job.places)]
     read = job.folder.require("ingest").key

@@ -1,4 +1,4 @@
-"""The steps of a run in their order: declared here, used by the command line, the batches and training."""
+"""The steps of a run in order, for the command line, the batches and training."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ def between(first: str, last: str) -> tuple[str, ...]:
 
 
 def run_steps(job: Job, names: Iterable[str]) -> None:
-    """Runs steps by name; what is done already is skipped."""
+    """Runs steps by name; skips those that are already done."""
     for name in names:
         STEPS[name](job)

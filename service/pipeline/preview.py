@@ -1,4 +1,4 @@
-"""What a run would do with a feed, said beforehand."""
+"""Previews what a run would do with feeds."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Preview:
     """What a run would do.
 
     Attributes:
-        read: What reading the feeds counted.
-        catalogue: The catalogue that would come into force.
-        since: The generation in force, or empty where there is none.
-        changes: How the catalogue differs from that of the generation in force; all new where there is none.
-        estimate: What the run would take.
+        read: Counts of reading the feeds.
+        catalogue: The catalogue that would become current.
+        since: The current generation, or empty if there is none.
+        changes: How the catalogue differs from that of the current generation; all new if there is none.
+        estimate: The estimated cost of the run.
     """
 
     read: Counts
@@ -38,7 +38,7 @@ class Preview:
 
 
 def preview(feeds: Sequence[FeedSource], store: Store | None, settings: Settings) -> Preview:
-    """Reads feeds and compares them with the generation in force; writes nothing that stays.
+    """Reads feeds and compares them with the current generation; leaves no files behind.
 
     Raises:
         FeedError: As `variants run` would.
@@ -47,8 +47,7 @@ def preview(feeds: Sequence[FeedSource], store: Store | None, settings: Settings
         work = store.work if store else Path(folder) / "work"
         job = Job.start(Path(folder) / "run", feeds, settings, work)
         read = ingest(job).counts
-        in_force = store is not None and store.has_current
-        since = store.current if store is not None and in_force else None
+        since = store.current if store is not None and store.has_current else None
         before = Catalogue.open(since / "products.parquet") if since else Catalogue.of([])
         changes = Changes.between(before, job.catalogue)
         return Preview(read, job.catalogue, since.name if since else "", changes, estimate(job))

@@ -1,4 +1,4 @@
-"""The whole path: feed in, candidates, curve and report out."""
+"""The whole pipeline: from feeds to candidates, curve and report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger("variants")
 
 
 def run(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> Job:
-    """Runs every step into the folder `out`; what is done already is not done again."""
+    """Runs every step into the folder `out`; skips work that is already done."""
     with locked(out):
         job = Job.start(out, feed, settings)
         _read(job)
@@ -39,21 +39,21 @@ def encode(feed: Path | Sequence[FeedSource], out: Path, settings: Settings) -> 
     with locked(out):
         job = Job.start(out, feed, settings)
         for name in between("ingest", "encode_images"):
-            _say(name, job)
+            _run_step(name, job)
         yield job
 
 
 def run_into_store(feed: Path | Sequence[FeedSource], store: Store, settings: Settings) -> Job:
-    """Runs every step into a new generation of `store` and brings it into force.
+    """Runs every step into a new generation of `store` and publishes it.
 
-    What the store's earlier generations encoded and fetched is not encoded and fetched again. The same feed,
-    pictures and settings are the same generation: a second call only writes the pointer.
+    Vectors and pictures of earlier generations are reused. The same feed, pictures and settings give the same
+    generation: a second call only writes the pointer.
     """
     building = store.building(building_name(feed, settings))
     with locked(building):
         job = Job.start(building, feed, settings, store.work)
         _read(job, store)
-        _say("fetch_pictures", job)
+        _run_step("fetch_pictures", job)
         identifier = generation_name(job)
         if store.generation(identifier).is_dir():
             shutil.rmtree(building)
@@ -63,8 +63,8 @@ def run_into_store(feed: Path | Sequence[FeedSource], store: Store, settings: Se
     return Job(Choices(RunFolder(published, store.work), settings))
 
 
-def _say_changes(job: Job, store: Store) -> None:
-    """Says, and writes beside the results, how the catalogue differs from the one in force."""
+def _log_changes(job: Job, store: Store) -> None:
+    """Logs, and writes beside the results, how the catalogue differs from the current one."""
     if not store.has_current:
         return
     changes = Changes.between(Catalogue.open(store.current / "products.parquet"), job.catalogue)
@@ -73,26 +73,26 @@ def _say_changes(job: Job, store: Store) -> None:
 
 
 def _read(job: Job, store: Store | None = None) -> None:
-    """Reads the feeds and says what is to be done, before anything is fetched or encoded."""
-    _say("ingest", job)
+    """Reads the feeds and logs the estimate, before anything is fetched or encoded."""
+    _run_step("ingest", job)
     if store:
-        _say_changes(job, store)
+        _log_changes(job, store)
     expected = estimate(job)
     log.info("to do: %s", expected.in_words())
     expected.require_disk(job.folder.root)
 
 
 def _finish(job: Job, done: Collection[str]) -> Job:
-    """Runs the steps that are not done yet, in order, and writes the manifest."""
+    """Runs the remaining steps in order, and writes the manifest."""
     for name in STEPS:
         if name not in done:
-            _say(name, job)
+            _run_step(name, job)
     write_manifest(job)
     return job
 
 
-def _say(name: str, job: Job) -> StepRecord:
-    """Runs a step and logs what it did."""
+def _run_step(name: str, job: Job) -> StepRecord:
+    """Runs a step and logs its time and counts."""
     record = STEPS[name](job)
     counts = ", ".join(f"{name} {value}" for name, value in record.counts.items() if isinstance(value, int))
     log.info("%-15s %6.1f s  %s", record.name, record.seconds, counts)

@@ -1,4 +1,4 @@
-"""Learns a model from a catalogue's known groups, measures it on groups that it did not see, and plans with it."""
+"""Trains a model on a catalogue's known groups, cross-validates it by group, and plans with it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ AT = (10, 50, 100)
 
 @dataclass(frozen=True)
 class Figure:
-    """Recall of one list at one depth, on groups that nothing was learned from.
+    """Cross-validated recall of one list at one depth.
 
     Attributes:
-        list: What made the list.
+        list: Name of the list.
         k: The depth.
         recall: Mean over queries, with its interval over groups.
     """
@@ -40,38 +40,38 @@ class Figure:
 
 
 def train(job: Job, out: Path) -> tuple[Model, list[Figure]]:
-    """Learns a model from a run whose vectors are made, measures it, and writes it to the folder `out`.
+    """Trains a model on an encoded run, evaluates it, and writes it to the folder `out`.
 
     Args:
-        job: The run; its groups count within each seller unless they are declared global.
-        out: Where the model goes.
+        job: The run; its groups hold within each seller unless they are declared global.
+        out: Folder for the model.
 
     Returns:
-        The model, learned from all groups, and the recall of its lists on groups held out: each query is ranked
-        by heads that its own group had no part in. Empty where fewer than two groups are known.
+        The model, trained on all groups, and the cross-validated recall of its lists: each query is ranked by heads
+        trained without its own group. Empty if fewer than two groups are known.
     """
-    # A model serves every strategy, whichever the settings name, and has spaces of its own.
+    # A model must work with every strategy, and has its own spaces, whatever the settings say.
     merge = job.settings.merge.model_copy(update={"strategy": "planned"})
     learning = job.settings.learn.model_copy(update={"spaces": "learned", "train": True, "model": ""})
     job = Job(Choices(job.folder, job.settings.model_copy(update={"merge": merge, "learn": learning})))
     run_steps(job, (*between("learn", "plan"), *between("describe_pictures", "learn_pairs")))
     figures = held_out_figures(job)
-    said = {"held_out": [asdict(one) for one in figures], "plan": asdict(planned(job, 0)) if figures else {}}
+    measured = {"held_out": [asdict(figure) for figure in figures], "plan": asdict(planned(job, 0)) if figures else {}}
     own = Model.open(job.folder.model)
-    about = own.about | said | {"precision": _precision(job)}
+    about = own.about | measured | {"precision": _precision(job)}
     model = Model(own.text, own.image, own.base, own.lexicon, about, job.pair_model)
     model.save(out)
     return model, figures
 
 
 def _precision(job: Job) -> dict[str, Any]:
-    """How right pairs and groups are on groups held out; empty where no classifier could be learned."""
+    """Quality of pairs and groups on held-out groups; empty if no classifier could be trained."""
     learned = job.folder.require("learn_pairs").counts["learned"]
     return dict(json.loads(job.folder.precision.read_text("utf-8"))) if learned else {}
 
 
 def held_out_figures(job: Job) -> list[Figure]:
-    """Recall of the text, the image and the fused lists, each query ranked without its own group's part."""
+    """Cross-validated recall of the text, image and fused lists."""
     truth = job.truth("evaluation")
     if len(np.unique(truth.groups[truth.queries()])) < 2:
         return []
@@ -87,4 +87,4 @@ def _figures(name: str, run: Run, qrels: Qrels, job: Job) -> list[Figure]:
     table = np.stack([recall(measured, k) for k in AT], axis=1)
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
     found = intervals(table, qrels.groups[held_out(job).queries.rows], **options)
-    return [Figure(name, k, one) for k, one in zip(AT, found, strict=True)]
+    return [Figure(name, k, mean) for k, mean in zip(AT, found, strict=True)]

@@ -1,8 +1,8 @@
-"""A merchant's own fingerprint: goes on from ours on his pictures, and is kept only where it is measured to be better.
+"""Fine-tunes the fingerprint on a merchant's own pictures, and keeps the result only if it is measurably better.
 
-A third of the known groups is put aside first: no picture of theirs is learned from. The student goes on from the
-shipped weights and learns, as they did, to see a recoloured picture as its teacher sees the true one; where groups are
-known variants are also pulled together. Then products of the groups put aside are looked up by both fingerprints, each
+A third of the known groups is held out first: none of their pictures is used for training. The student starts from the
+shipped weights. As in their training, it learns to give a recoloured picture the teacher's features of the original;
+known variants are also pulled together. Then products of the held-out groups are searched with both fingerprints, each
 in a space learned from the other groups.
 """
 
@@ -35,29 +35,29 @@ if TYPE_CHECKING:
     from image_retrieval.training.prepared import Prepared
 
 EPOCHS = 3.0
-"""How often every view is seen, unless told otherwise."""
+"""Default number of passes over all views."""
 
 RATE = 3e-4
-"""Rate of learning: the weights are good already."""
+"""Learning rate; low, because the weights are already good."""
 
 FEWEST = 30
-"""Groups put aside: fewer can't show whether a fingerprint is better."""
+"""Fewest held-out groups that can show whether a fingerprint is better."""
 
 _ASIDE = 3
-"""One in so many groups is put aside."""
+"""One in this many groups is held out."""
 
 _BATCH = 32
-"""Views a step, and partners of theirs as many."""
+"""Views per training step; each comes with a partner."""
 
 _POOL = 20_000
-"""Products among which is looked, at most."""
+"""Largest pool of products that is searched."""
 
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Two fingerprints on groups that neither learned from.
+    """Two fingerprints on held-out groups.
 
     Attributes:
         space: `raw` or `projected`.
@@ -74,13 +74,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Trained:
-    """What became of a training.
+    """The result of a training.
 
     Attributes:
         folder: Where the weights are, if they were kept: `--image-model own:FOLDER`.
-        kept: Whether they are better for certain.
+        kept: Whether the gain is significant: its 95% interval lies above zero.
         figures: Raw and projected.
-        groups: Groups put aside.
+        groups: Number of held-out groups.
         candidate: Where the trained weights are, kept or not.
     """
 
@@ -92,15 +92,15 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class _Goods:
+class _Pictures:
     """Products with their first picture.
 
     Attributes:
-        files: The picture of each product, None without.
+        files: The first picture of each product; None without one.
         groups: int32 (n,).
         scopes: int32 (n,).
-        aside: bool (n,): whether the product's group is put aside.
-        folds: int64 (n,): 0 for groups put aside, 1 for others, −1 for none.
+        aside: bool (n,): whether the product's group is held out.
+        folds: int64 (n,): 0 for held-out groups, 1 for other groups, −1 for none.
     """
 
     files: tuple[Path | None, ...]
@@ -111,7 +111,7 @@ class _Goods:
 
     @property
     def taught(self) -> list[tuple[Path, int]]:
-        """Files to learn from with a product that each shows; none that a product put aside shows too."""
+        """Training files, each with a product that it shows; files that a held-out product also shows are left out."""
         kept = {file for file, hidden in zip(self.files, self.aside, strict=True) if hidden}
         found: dict[Path, int] = {}
         for row, file in enumerate(self.files):
@@ -129,20 +129,20 @@ def train_encoder(
     epochs: float = EPOCHS,
     say: Callable[[str], None],
 ) -> Trained:
-    """Trains a fingerprint on a feed's pictures and keeps it where it is better.
+    """Fine-tunes a fingerprint on a feed's pictures and keeps it if it is better.
 
-    Begun again on the same folder, it goes on where it stopped.
+    Run again on the same folder, it resumes where it stopped.
 
     Args:
         feed: The feed, or several; some of its groups must be known.
-        out: Folder for the weights, and for what is kept while they are made.
+        out: Folder for the weights and for intermediate results.
         settings: How the feed is read and pictures are fetched.
-        teacher: An ONNX network with `grid7` to learn from; None: our own fingerprint.
-        epochs: How often every view is seen.
-        say: Told what goes on.
+        teacher: An ONNX network with output `grid7`; None: our own fingerprint.
+        epochs: Passes over all views.
+        say: Called with each line of progress.
 
     Raises:
-        VariantsError: Too few groups are known to tell whether it is better.
+        VariantsError: Too few groups are known to measure whether it is better.
     """
     work = out / "work"
     with locked(work / "run"):
@@ -154,14 +154,14 @@ def train_encoder(
         if count < FEWEST:
             known = len(np.unique(goods.groups[goods.groups >= 0]))
             raise VariantsError(
-                f"{known} known groups of two or more are too few to tell whether a fingerprint is better",
-                f"Give a feed with at least {FEWEST * _ASIDE} groups, or stay with the model `own`",
+                f"{known} known groups of two or more are too few to measure whether a fingerprint is better",
+                f"Use a feed with at least {FEWEST * _ASIDE} groups, or stay with the model `own`",
             )
         candidate = _learned(goods, work, teacher, epochs, settings.run.seed, job.threads, say)
         return _judged(goods, candidate, out, count, job.threads, say)
 
 
-def _goods(job: Job) -> _Goods:
+def _goods(job: Job) -> _Pictures:
     files: list[Path | None] = [None] * len(job.catalogue)
     for picture in list_pictures(job.catalogue, job.places):
         if files[picture.product_row] is None:
@@ -170,11 +170,11 @@ def _goods(job: Job) -> _Goods:
     several = (names >= 0) & (sizes > 1)
     groups = np.where(several[members], job.truth("evaluation").groups, -1).astype(np.int32)
     folds = np.minimum(split_groups(groups, _ASIDE, job.settings.run.seed), 1)
-    return _Goods(tuple(files), groups, job.truth("evaluation").scopes, folds == 0, folds)
+    return _Pictures(tuple(files), groups, job.truth("evaluation").scopes, folds == 0, folds)
 
 
 def _learned(
-    goods: _Goods,
+    goods: _Pictures,
     work: Path,
     teacher: Path | None,
     epochs: float,
@@ -203,14 +203,14 @@ def _learned(
     products = np.array([product for _, product in taught], np.int64)
     run = Distillation(plan, targets, work, student, _known(goods, prepared, products))
     if run.resume():
-        say(f"going on at step {run.done:,}")
+        say(f"resuming at step {run.done:,}")
     trained = run.run(say)
     write_onnx(trained.body, SIDE, work / "trained" / "own.onnx")
     _state(work / "trained", {})
     return work / "trained"
 
 
-def _known(goods: _Goods, prepared: Prepared, products: Rows) -> Known:
+def _known(goods: _Pictures, prepared: Prepared, products: Rows) -> Known:
     from image_retrieval.training.distil import Known
 
     shown = products[prepared.subjects]
@@ -226,12 +226,12 @@ def _state(folder: Path, more: dict[str, Any]) -> None:
 
 
 def _judged(
-    goods: _Goods, candidate: Path, out: Path, groups: int, threads: int, say: Callable[[str], None]
+    goods: _Pictures, candidate: Path, out: Path, groups: int, threads: int, say: Callable[[str], None]
 ) -> Trained:
-    """Compares the trained fingerprint with ours and keeps it where it is better for certain."""
+    """Compares the trained fingerprint with ours and keeps it if the gain is significant."""
     from image_retrieval.encoders.own import ABOUT, WEIGHTS
 
-    say(f"measuring on {groups:,} groups that were put aside")
+    say(f"measuring on {groups:,} held-out groups")
     rows = _pool(goods)
     ours, trained = (_found(goods, rows, model, threads, say) for model in ("own", f"own:{candidate}"))
     asked = goods.groups[rows][_queries(goods, rows)]
@@ -240,18 +240,18 @@ def _judged(
         for space, mine, new in zip(("raw", "projected"), ours, trained, strict=True)
     )
     kept = figures[-1].gain.low > 0
-    told = {"kept": kept, "groups_put_aside": groups, "figures": [asdict(one) for one in figures]}
-    write_json(out / "measured.json", told)
-    for name in (WEIGHTS, ABOUT):  # An earlier training's weights must not stand beside this one's figures.
+    measured = {"kept": kept, "groups_put_aside": groups, "figures": [asdict(figure) for figure in figures]}
+    write_json(out / "measured.json", measured)
+    for name in (WEIGHTS, ABOUT):  # An earlier training's weights must not remain beside this one's figures.
         (out / name).unlink(missing_ok=True)
     if kept:
         shutil.copyfile(candidate / WEIGHTS, out / WEIGHTS)
-        _state(out, told)
+        _state(out, measured)
     return Trained(out, kept, figures, groups, candidate)
 
 
-def _pool(goods: _Goods) -> Rows:
-    """The products among which is looked: all, or whole groups and others up to a number."""
+def _pool(goods: _Pictures) -> Rows:
+    """The products to search: all, or a sample that prefers products in groups."""
     rows = np.arange(len(goods.groups))
     if len(rows) <= _POOL:
         return rows
@@ -260,14 +260,14 @@ def _pool(goods: _Goods) -> Rows:
     return np.sort(first[:_POOL])
 
 
-def _queries(goods: _Goods, rows: Rows) -> Rows:
-    """Products of groups put aside that have a picture and a variant, by their place in the pool."""
+def _queries(goods: _Pictures, rows: Rows) -> Rows:
+    """Products of held-out groups that have a picture and a variant, by their position in the pool."""
     seen = Pictured(np.array([[goods.files[row] is not None] for row in rows], np.float16), goods.groups[rows])
     return seen.queries[goods.aside[rows][seen.queries]]
 
 
 def _found(
-    goods: _Goods, rows: Rows, model: str, threads: int, say: Callable[[str], None]
+    goods: _Pictures, rows: Rows, model: str, threads: int, say: Callable[[str], None]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """recall@10 of every query, raw and projected."""
     files = {file for file in (goods.files[row] for row in rows) if file is not None}
@@ -283,14 +283,14 @@ def _found(
 def _encoded(
     files: Sequence[Path], model: str, threads: int, say: Callable[[str], None]
 ) -> dict[Path, NDArray[np.float16]]:
-    """The vectors of picture files; those of broken ones are left out."""
+    """The vectors of picture files; broken files are left out."""
     from image_retrieval.encoders import encoder_for
     from image_retrieval.encoders.batches import each
     from image_retrieval.pictures import decode, read_picture
 
     encoder = encoder_for(ImageSettings(model=model), 1)
 
-    def one(file: Path) -> NDArray[np.float16] | None:
+    def encode(file: Path) -> NDArray[np.float16] | None:
         try:
             image = decode(read_picture(file, file.name), file.name, encoder.size)
         except PictureError as error:
@@ -299,5 +299,5 @@ def _encoded(
         vector: NDArray[np.float16] = encoder.encode([image])[0].astype(np.float16)
         return vector
 
-    found = zip(files, each(one, files, threads), strict=True)
+    found = zip(files, each(encode, files, threads), strict=True)
     return {file: vector for file, vector in found if vector is not None}

@@ -1,4 +1,4 @@
-"""What was chosen for a run: its folder, its settings, the feeds it was started on."""
+"""The choices of a run: its folder, settings and feeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Spaces = Literal["model", "learned", "encoded"]
 
 @dataclass(frozen=True)
 class Choices:
-    """The choices behind a run. Nothing here needs a result of the run.
+    """The choices of a run. Nothing here depends on a result of the run.
 
     Attributes:
         folder: Where the run is.
@@ -37,7 +37,7 @@ class Choices:
         """Starts or resumes a run at `root`, and writes the choices to `run.json`.
 
         Raises:
-            RunFolderError: The place is taken by something else.
+            RunFolderError: The folder holds something else.
         """
         folder = RunFolder.at(root, work)
         document = {
@@ -53,7 +53,7 @@ class Choices:
         """The choices of the run at `root`.
 
         Raises:
-            RunFolderError: There is no run, or an earlier version wrote it.
+            RunFolderError: There is no run, or it was written by an earlier version.
         """
         folder = RunFolder.existing(root)
         document = json.loads(folder.choices.read_text("utf-8"))
@@ -63,7 +63,7 @@ class Choices:
         return cls(RunFolder(root, Path(document["work"])), settings)
 
     def changed(self, sections: Mapping[str, Mapping[str, Any]]) -> Choices:
-        """The same run with some settings changed; the steps to come find them in `run.json`."""
+        """The same run with some settings changed; later steps read them from `run.json`."""
         merged = self.settings.model_dump(mode="json")
         merged = merged | {name: merged[name] | dict(values) for name, values in sections.items()}
         settings = Settings.check(merged, "the command line")
@@ -73,13 +73,13 @@ class Choices:
 
     @property
     def feeds(self) -> tuple[FeedSource, ...]:
-        """The feeds that the run was started on."""
+        """The feeds that the run was started with."""
         sources = json.loads(self.folder.choices.read_text("utf-8"))["feeds"]
         return tuple(FeedSource(Path(source["path"]), source["seller"]) for source in sources)
 
     @property
     def threads(self) -> int:
-        """Threads to use: the setting, or one for each core that this process may use."""
+        """Threads to use: the setting, or one per core available to this process."""
         return self.settings.run.threads or len(os.sched_getaffinity(0))
 
     @property
@@ -103,7 +103,7 @@ class Choices:
 
     @property
     def cross_validates(self) -> bool:
-        """Whether the known groups teach the spaces, so that they are measured in folds, each held out in turn."""
+        """Whether the spaces are learned from the known groups, so that recall must be cross-validated by group."""
         return self.spaces == "learned" and self.learns_from_groups
 
     @property

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of a piece of work."""
+"""Time and peak memory of a block of code."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @dataclass
 class Footprint:
-    """What a piece of work took; filled in when it ends.
+    """Time and memory used by a block; filled in when it ends.
 
     Attributes:
-        seconds: Wall-clock time.
-        peak_mib: Greatest resident memory of this process during the work (on systems without /proc:
-            since the process began).
+        seconds: Wall-clock time in seconds.
+        peak_mib: Peak resident memory of this process during the block, in MiB (on systems without /proc:
+            since the process started).
     """
 
     seconds: float = 0.0
@@ -42,11 +42,11 @@ def footprint() -> Iterator[Footprint]:
 
 def _reset_peak() -> None:
     with suppress(OSError):
-        _CLEAR.write_text("5")  # Linux: sets the high-water mark back to what is resident now
+        _CLEAR.write_text("5")  # Linux: resets the high-water mark to the current resident size
 
 
 def peak_mib() -> float:
-    """Greatest resident memory of this process since the mark was set back, in MiB."""
+    """Peak resident memory of this process since the mark was reset, in MiB."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""One run, as the steps and everything after them get it: what was chosen, and what is there."""
+"""One run: its choices, and its results so far, opened on first use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A run being made or read. What it holds is opened on first use and kept.
+    """A run in progress or finished. Its parts are opened on first use and kept.
 
     Attributes:
         choices: Folder, settings and feeds.
@@ -50,10 +50,10 @@ class Job:
         return Job(self.choices.changed(sections))
 
     def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value kept under a key; made by `make` on the first call.
+        """The cached value of a key; computed by `make` on the first call.
 
-        Lets a function of a job be called from several places at the cost of one call. A key belongs to one function;
-        start it with that function's name.
+        So a function of a job can be called from several places at the cost of one call. A key belongs to one
+        function; start it with that function's name.
         """
         if key not in self._opened:
             self._opened[key] = make()
@@ -95,18 +95,18 @@ class Job:
         )
 
     def truth(self, purpose: Purpose) -> Qrels:
-        """What is known about pairs, as far as it may be used for a purpose; see `service.runs.truth`."""
+        """The relevance judgements that may be used for a purpose; see `service.runs.truth`."""
         return self.once(("truth", purpose), lambda: truth_for(purpose, self.catalogue, self.choices))
 
     @property
     def given_model(self) -> Model | None:
-        """The learned model that the settings name; None where they name none."""
+        """The trained model that the settings name; None if they name none."""
         path = self.settings.learn.model
         return self.once("given model", lambda: Model.open(Path(path)) if path else None)
 
     @property
     def model(self) -> Model | None:
-        """The model in use, given or learned by the step `learn`; None where vectors stay as encoded."""
+        """The model in use, given or learned by the step `learn`; None if vectors stay as encoded."""
         return self.once("model", self._model)
 
     def _model(self) -> Model | None:
@@ -117,7 +117,7 @@ class Job:
 
     @property
     def pair_model(self) -> PairModel | None:
-        """The pair classifier in use, the given model's or the run's own; None where none could be learned."""
+        """The pair classifier in use, the given model's or the run's own; None if none could be trained."""
         return self.once("pair model", self._pair_model)
 
     def _pair_model(self) -> PairModel | None:
@@ -130,13 +130,13 @@ class Job:
 
     @property
     def merge(self) -> MergeSettings:
-        """How candidates are made: the setting, or what the step `plan` chose."""
+        """How candidates are built: the setting, or what the step `plan` chose."""
         if not self.choices.plans:
             return self.settings.merge
         return MergeSettings.model_validate(self.folder.require("plan").counts["merge"])
 
     @property
     def fused(self) -> FusedSettings:
-        """How lists are fused: the setting, or with the weights that the step `plan` learned."""
+        """How lists are fused: the setting, with the weights from the step `plan` if these are learned."""
         record = self.folder.record("plan") if self.settings.fused.weights == "learned" else None
         return FusedSettings.model_validate(record.counts["fused"]) if record else self.settings.fused

@@ -1,4 +1,4 @@
-"""`manifest.json`: settings, versions, digests, and what each step did."""
+"""`manifest.json`: settings, versions, digests, and the record of each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A learned model: heads, lexicon and base in a folder of plain arrays and JSON."""
+"""A trained model: heads, lexicon and base in a folder of plain arrays and JSON."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Model:
     Attributes:
         text: Head on the joint text vectors.
         image: Head on the pictures' base vectors.
-        base: The pictures' base that `image` stands on.
+        base: The base of the pictures' vectors, which `image` is applied to.
         lexicon: The lexical half of the joint text vectors.
-        about: What it was learned from and how well it does, as plain values.
-        pairs: The classifier of candidate pairs; None where too little was known to learn one.
+        about: What it was learned from and its measured quality, as plain values.
+        pairs: The classifier of candidate pairs; None if too little was known to train one.
     """
 
     text: Projection
@@ -43,7 +43,7 @@ class Model:
 
     @property
     def version(self) -> str:
-        """Names the spaces by their contents."""
+        """Digest of the spaces' contents."""
         return digest_of(self.text.version, self.image.version, self.base.version, self.lexicon.version)[:16]
 
     def save(self, folder: Path) -> None:
@@ -61,7 +61,7 @@ class Model:
 
     @classmethod
     def open(cls, folder: Path) -> Model:
-        """Reads a model; raises `ModelMissing`, in one line, where it is missing, cut short or changed."""
+        """Reads a model; raises `ModelMissing` if it is missing, incomplete or changed."""
         from fusion.pairs.classifier import PairModel
         from image_retrieval.base import Base
         from text_retrieval.lexical import Lexicon
@@ -78,14 +78,14 @@ class Model:
 
 
 def _checked(folder: Path) -> dict[str, Any]:
-    fix = "Fetch it again, or learn it again with `variants train`"
+    fix = "Copy it again, or train it again with `variants train`"
     try:
         about: dict[str, Any] = json.loads((folder / _ABOUT).read_text("utf-8"))
         if about["format"] != _FORMAT:
-            raise ModelMissing(f"{folder}: a model of another version of this program", fix)
+            raise ModelMissing(f"{folder}: the model was written by another version of this program", fix)
         changed = [name for name, digest in about["files"].items() if digest_file(folder / name) != digest]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelMissing(f"{folder}: no readable model ({' '.join(str(error).split())})", fix) from error
     if changed:
-        raise ModelMissing(f"{folder}: {', '.join(changed)} is not what was saved", fix)
+        raise ModelMissing(f"{folder}: {', '.join(changed)} was changed after it was saved", fix)
     return about

@@ -19,10 +19,10 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def track(chunks: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
-    """Yields the chunks of a long piece of work and shows how many are done.
+    """Yields the chunks of a long task and shows how many are done.
 
     Args:
-        chunks: The pieces of work.
+        chunks: The chunks of work.
         what: What is being done, such as `encoding pictures`.
         total: How many chunks there are; by default their length, if they have one.
     """
@@ -48,7 +48,7 @@ def _with_lines(chunks: Iterable[Item], what: str, total: int | None) -> Iterato
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields a function to call with the number of further pieces done, from any thread."""
+    """Yields a function that adds to the number of items done; it can be called from any thread."""
     if not sys.stderr.isatty():
         yield _counting_lines(what, total)
         return

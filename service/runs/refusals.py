@@ -1,4 +1,4 @@
-"""`refused.csv`: what each step refused, brought together in one file."""
+"""`refused.csv`: what all steps refused, in one file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _STEPS = ("ingest", "encode_images")
 
 
 def keep_refusals(folder: RunFolder, step: str, refused: Sequence[Refusal]) -> None:
-    """Writes what one step refused, and `refused.csv` anew from all steps."""
+    """Writes what one step refused, and rewrites `refused.csv` from all steps."""
     write_refusals(folder.steps / f"{step}.refused.csv", refused)
     write_refusals(folder.refused, all_refusals(folder))
 
 
 def all_refusals(folder: RunFolder) -> list[Refusal]:
-    """What the steps refused so far, rows before pictures."""
+    """What the steps have refused so far, rows before pictures."""
     paths = [folder.steps / f"{step}.refused.csv" for step in _STEPS]
     return [refusal for path in paths if path.is_file() for refusal in read_refusals(path)]

@@ -1,4 +1,4 @@
-"""What of a run is still to be fetched and encoded, and where finished work is kept from run to run."""
+"""What a run still has to fetch and encode, and where finished work is kept between runs."""
 
 from __future__ import annotations
 
@@ -44,21 +44,22 @@ def missing_texts(job: Job) -> list[str]:
 
 
 def missing_pictures(job: Job) -> list[PictureFile]:
-    """The picture files that have no vector yet; files not read before count as such, each path once."""
+    """The picture files without a vector yet, each path once; files that were never read are included."""
     from image_retrieval.encoders import encoder_for
 
-    found = {str(one.path): one for one in list_pictures(job.catalogue, job.places) if one.path is not None}
+    pictures = list_pictures(job.catalogue, job.places)
+    found = {str(picture.path): picture for picture in pictures if picture.path is not None}
     stamps = read_stamps(stamps_path(job))
-    digests = as_digests([stamps.get((path, *one.stamp), "") for path, one in found.items()])
+    digests = as_digests([stamps.get((path, *picture.stamp), "") for path, picture in found.items()])
     version = encoder_for(job.settings.image, job.threads).version
     held = np.zeros(len(found), bool)
     for folder in picture_shelves(job, version).glob("*/"):
         held |= Shelf(folder).has(digests)
-    return [one for one, has in zip(found.values(), held.tolist(), strict=True) if not has]
+    return [picture for picture, has in zip(found.values(), held.tolist(), strict=True) if not has]
 
 
 def picture_urls(job: Job) -> list[str]:
-    """The distinct URLs that the catalogue names, in its order."""
+    """The distinct picture URLs of the catalogue, in catalogue order."""
     named = job.catalogue.table["pictures"].to_pylist()
     return list(dict.fromkeys(name for names in named for name in names or () if is_url(name)))
 
@@ -75,12 +76,12 @@ def missing_urls(job: Job) -> list[str]:
     missing = []
     with closing(Cache(cache_folder(job))) as cache:
         for url in urls:
-            with suppress(Failure):  # such a URL is never asked for
+            with suppress(Failure):  # such a URL is never requested
                 if cache.find(parse_address(url).url) is None:
                     missing.append(url)
     return missing
 
 
 def cache_folder(job: Job) -> Path:
-    """Where what was fetched is kept from run to run."""
+    """Where fetched pictures are kept between runs."""
     return job.folder.work / "fetched"

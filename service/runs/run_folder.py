@@ -1,4 +1,4 @@
-"""The run folder: where each result lies, and the record that says what is done."""
+"""The run folder: the path of each result, and the record of each finished step."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Counts = dict[str, Any]
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What one step did.
+    """The record of a finished step.
 
     Attributes:
-        name: The step.
+        name: Name of the step.
         key: Digest of everything its results depend on; equal keys mean equal results.
-        counts: What it counted.
+        counts: Its counts.
         seconds: Wall-clock seconds.
-        peak_mib: Greatest resident memory in MiB.
+        peak_mib: Peak resident memory in MiB.
     """
 
     name: str
@@ -44,8 +44,8 @@ class RunFolder:
     """Paths of one run.
 
     Attributes:
-        root: The folder that is handed on: `--out`, or a generation of the store.
-        work: Vectors by content digest, kept from run to run.
+        root: The folder of results: `--out`, or a generation of the store.
+        work: Vectors by content digest, kept between runs.
     """
 
     root: Path
@@ -53,23 +53,25 @@ class RunFolder:
 
     @classmethod
     def at(cls, root: Path, work: Path | None = None) -> RunFolder:
-        """The run folder at `root`, made if need be; raises where the place is taken by something else."""
+        """The run folder at `root`, created if needed; raises `RunFolderError` if it holds something else."""
         folder = cls(root, work or root / "work")
         if root.is_file():
-            raise RunFolderError(f"{root}: is a file", "Name a folder with --out")
+            raise RunFolderError(f"{root} is a file", "Name a folder with --out")
         strangers = root.is_dir() and any(root.iterdir()) and not folder.steps.is_dir()
         if strangers:
-            raise RunFolderError(f"{root}: holds files that are no run", "Name an empty or new folder with --out")
+            raise RunFolderError(f"{root} holds files that are not a run", "Name an empty or new folder with --out")
         folder.steps.mkdir(parents=True, exist_ok=True)
         sweep_temporaries(root)
         return folder
 
     @classmethod
     def existing(cls, root: Path) -> RunFolder:
-        """The run folder at `root`; raises `RunFolderError` where there is none."""
+        """The run folder at `root`; raises `RunFolderError` if there is none."""
         folder = cls(root, root / "work")
         if not folder.products.is_file():
-            raise RunFolderError(f"{root}: no run folder (products.parquet is missing)", "Make one with `variants run`")
+            raise RunFolderError(
+                f"{root} is not a run folder (products.parquet is missing)", "Create one with `variants run`"
+            )
         return folder
 
     @property
@@ -114,7 +116,7 @@ class RunFolder:
 
     @property
     def fetched(self) -> Path:
-        """URL → picture file, or why there is none."""
+        """URL → picture file, or the reason why there is none."""
         return self.image / "fetched.parquet"
 
     @property
@@ -124,17 +126,17 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The spaces that the run learned itself."""
+        """The spaces learned by the run."""
         return self.root / "model"
 
     @property
     def looks(self) -> Path:
-        """What each picture looks like, in a few numbers."""
+        """Descriptors of each picture's colours and framing."""
         return self.image / "looks.arrow"
 
     @property
     def pair_model(self) -> Path:
-        """The classifier of pairs that the run learned itself."""
+        """The classifier of pairs trained by the run."""
         return self.root / "pair-model"
 
     @property
@@ -149,32 +151,32 @@ class RunFolder:
 
     @property
     def suggestions_csv(self) -> Path:
-        """The same for a spreadsheet."""
+        """The suggestions for a spreadsheet."""
         return self.root / "suggestions.csv"
 
     @property
     def groups(self) -> Path:
-        """The groups, as a table that a shop imports."""
+        """The groups, as a table that a shop can import."""
         return self.root / "groups.csv"
 
     @property
     def group_notes(self) -> Path:
-        """What an expert should know about groups: doubtful ones, merges, splits, what kept products apart."""
+        """Notes on groups for an expert: doubtful ones, merges, splits, what kept products apart."""
         return self.root / "group-notes.csv"
 
     @property
     def precision(self) -> Path:
-        """How right suggestions and groups are."""
+        """Measured quality of suggestions and groups."""
         return self.root / "precision.json"
 
     @property
     def changes(self) -> Path:
-        """How many products are new, changed and gone since the generation before."""
+        """Numbers of new, changed and gone products since the previous generation."""
         return self.root / "changes.json"
 
     @property
     def plan(self) -> Path:
-        """What each budget buys."""
+        """The best strategy for each budget."""
         return self.root / "plan.json"
 
     @property
@@ -183,29 +185,29 @@ class RunFolder:
         return self.root / "evaluation.json"
 
     def record(self, name: str) -> StepRecord | None:
-        """What a step did, None where it did not end yet."""
+        """The record of a step; None if it has not finished."""
         path = self.steps / f"{name}.json"
         return StepRecord(**json.loads(path.read_text("utf-8"))) if path.is_file() else None
 
     def require(self, name: str) -> StepRecord:
-        """What a step did; raises `RunFolderError` where it did not end yet."""
+        """The record of a step; raises `RunFolderError` if it has not finished."""
         record = self.record(name)
         if record is None:
-            raise RunFolderError(f"{self.root}: the step {name!r} has not been done", "Run `variants run` again")
+            raise RunFolderError(f"{self.root}: the step {name!r} has not been run", "Run `variants run` again")
         return record
 
     def records(self) -> list[StepRecord]:
-        """All steps done, in the order in which they ended."""
+        """The records of all finished steps, in the order in which they finished."""
         paths = sorted(self.steps.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
         return [StepRecord(**json.loads(path.read_text("utf-8"))) for path in paths]
 
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Keeps a second process from writing to `root` at the same time; a killed process leaves no lock.
+    """Prevents a second process from writing to `root` at the same time; a killed process leaves no lock.
 
     Raises:
-        FolderBusy: Another process works there.
+        FolderBusy: Another process is writing there.
     """
     root.parent.mkdir(parents=True, exist_ok=True)
     with open(root.with_name(f".{root.name}.lock"), "w") as lock:
@@ -222,10 +224,10 @@ class Step:
     """One step of one run.
 
     Attributes:
-        folder: Where it works.
+        folder: The run folder.
         name: Its name.
         inputs: Everything its results depend on, as plain values: digests, settings, versions.
-        outputs: Files and folders that must be there when it is done.
+        outputs: Files and folders that must exist when it is done.
     """
 
     folder: RunFolder
@@ -239,17 +241,17 @@ class Step:
         return digest_of(FORMAT, self.name, dict(self.inputs))
 
     def done(self) -> StepRecord | None:
-        """The record of the same work done before, if its results are still there."""
+        """The record of an earlier run with the same key, if its results still exist."""
         record = self.folder.record(self.name)
         same = record is not None and record.key == self.key
         return record if same and all(path.exists() for path in self.outputs) else None
 
     def forget(self) -> None:
-        """Takes the record away, so that the work is done again."""
+        """Deletes the record, so that the step runs again."""
         (self.folder.steps / f"{self.name}.json").unlink(missing_ok=True)
 
     def run(self, work: Callable[[], Counts]) -> StepRecord:
-        """Does the work unless it was done before, and records it: a second call costs nothing."""
+        """Does the work and records it, unless it is already done."""
         if (before := self.done()) is not None:
             return before
         with footprint() as used:

@@ -1,7 +1,7 @@
-"""Vectors by content digest: what was encoded once is never encoded again.
+"""Vectors by content digest, so that nothing is encoded twice.
 
-One mechanism serves a retry, a resume after a kill, tonight's feed and a scheduler's mapped task: a chunk
-of new vectors is one file, written atomically, named after its contents.
+One mechanism serves retries, resumes after a kill, nightly feeds and a scheduler's mapped tasks: a chunk
+of new vectors is one file, written atomically and named after its contents.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def as_digests(digests: Sequence[str]) -> Digests:
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
-    """The vectors that one version of one encoder made, as they lie there when first asked for.
+    """The stored vectors of one version of one encoder, as they are on first use.
 
-    Ask once which contents are missing, put those, and open the shelf anew to gather.
+    Ask once which contents are missing, put those, and reopen the shelf to gather.
 
     Attributes:
-        folder: Holds one Arrow file a chunk; the name of the folder carries the version.
+        folder: Holds one Arrow file per chunk; its name contains the version.
     """
 
     folder: Path
@@ -63,15 +63,15 @@ class Shelf:
 
     @property
     def dimensions(self) -> int | None:
-        """Length of the vectors here; None where there are none."""
+        """Length of the stored vectors; None if there are none."""
         return self._chunks[0]["vector"].type.list_size if self._chunks else None
 
     def has(self, digests: Digests) -> NDArray[np.bool_]:
-        """Which contents have a vector here, bool (n,)."""
+        """Which contents have a stored vector, bool (n,)."""
         return self._find(digests) >= 0
 
     def put(self, digests: Digests, values: NDArray[np.floating]) -> None:
-        """Keeps the vectors (n, d) of new contents as one chunk of float16."""
+        """Stores the vectors (n, d) of new contents as one chunk of float16."""
         if not len(digests):
             return
         flat = pa.array(np.ascontiguousarray(values, np.float16).reshape(-1))
@@ -86,7 +86,7 @@ class Shelf:
         write_batch(self.folder / f"{digest_of(digests.astype(str).tolist())[:16]}.arrow", batch)
 
     def gather(self, digests: Digests, dimensions: int) -> NDArray[np.float16]:
-        """The vectors of contents that are all here, float16 (n, d)."""
+        """The vectors of contents that are all stored, float16 (n, d)."""
         held = self._find(digests)
         assert (held >= 0).all(), "asked for vectors that were never put on the shelf"
         values = np.empty((len(digests), dimensions), np.float16)
@@ -106,8 +106,8 @@ def missing_rows(
     Args:
         shelf: Where vectors are kept.
         digests: Content of each row.
-        rows: The range of rows to look at.
-        among: bool (n,): look at these rows only.
+        rows: The range of rows to consider.
+        among: bool (n,): only these rows.
     """
     wanted = np.zeros(len(digests), bool)
     wanted[np.unique(digests, return_index=True)[1]] = True
@@ -121,17 +121,17 @@ def missing_rows(
 def chunks_of_missing(
     shelf: Shelf, digests: Digests, rows: slice, chunk: int, among: NDArray[np.bool_] | None = None
 ) -> Iterator[NDArray[np.intp]]:
-    """Missing rows in chunks that begin at fixed rows, for encoders whose batches must not differ.
+    """Missing rows in chunks that begin at fixed rows, for encoders whose results depend on the batch.
 
-    A chunk is encoded and put whole, so work that was killed goes on with the very chunks it would have
-    made, batch for batch: the numbers come out the same to the last bit.
+    A chunk is encoded and stored whole, so work that was killed resumes with the same chunks and batches,
+    and the vectors are identical bit for bit.
 
     Args:
         shelf: Where vectors are kept.
         digests: Content of each row.
-        rows: The range of rows to look at.
-        chunk: Rows a chunk spans.
-        among: bool (n,): look at these rows only.
+        rows: The range of rows to consider.
+        chunk: Rows spanned by a chunk.
+        among: bool (n,): only these rows.
     """
     missing = missing_rows(shelf, digests, rows, among)
     start = rows.indices(len(digests))[0]

@@ -1,4 +1,4 @@
-"""The store: finished run folders as immutable generations, and the pointer to the one in force."""
+"""The store: finished run folders as immutable generations, and a pointer to the current one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from candidates.errors import RunFolderError
 class Store:
     """Generations of run folders under one root.
 
-    A generation is built in `work/`, renamed into `generations/`, and comes into force when the pointer
-    `current` is written: the only commit point. A reader sees one generation or the next, never half of one.
+    A generation is built in `work/` and renamed into `generations/`. It becomes current when the pointer `current`
+    is written, which is the only commit point: a reader sees one generation or the next, never a partial one.
     """
 
     root: Path
@@ -26,15 +26,15 @@ class Store:
         return self.root / "work"
 
     def building(self, name: str) -> Path:
-        """Where a generation is being built; the same inputs find the same folder again after a kill."""
+        """Where a generation is built; after a kill, the same inputs find the same folder again."""
         return self.work / "building" / name
 
     def generation(self, identifier: str) -> Path:
-        """Where a finished generation lies."""
+        """The folder of a finished generation."""
         return self.root / "generations" / identifier
 
     def publish(self, building: Path, identifier: str) -> Path:
-        """Moves a finished run folder into place and brings it into force; returns where it lies now."""
+        """Moves a finished run folder into place and makes it current; returns its new path."""
         target = self.generation(identifier)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.is_dir():
@@ -43,30 +43,30 @@ class Store:
         return target
 
     def point_to(self, identifier: str) -> None:
-        """Brings a generation into force, a later or an earlier one."""
+        """Makes a generation current, whether later or earlier."""
         if not self.generation(identifier).is_dir():
-            there = ", ".join(self.identifiers())
-            raise RunFolderError(f"{self.root}: no generation {identifier!r}", f"There are: {there}")
+            existing = ", ".join(self.identifiers())
+            raise RunFolderError(f"{self.root}: no generation {identifier!r}", f"There are: {existing}")
         write_text(self.root / "current", identifier + "\n")
 
     def identifiers(self) -> list[str]:
-        """The generations there are."""
+        """The identifiers of all generations, sorted."""
         return sorted(path.name for path in (self.root / "generations").glob("*") if path.is_dir())
 
     @property
     def has_current(self) -> bool:
-        """Whether a generation is in force."""
+        """Whether there is a current generation."""
         return (self.root / "current").is_file()
 
     @property
     def current(self) -> Path:
-        """The generation in force; raises `RunFolderError` where none is."""
+        """The folder of the current generation; raises `RunFolderError` if there is none."""
         pointer = self.root / "current"
         if not pointer.is_file():
-            raise RunFolderError(f"{self.root}: no generation is in force", "Make one with `variants run --store`")
+            raise RunFolderError(f"{self.root}: no current generation", "Create one with `variants run --store`")
         return self.generation(pointer.read_text("utf-8").strip())
 
 
 def run_root(path: Path) -> Path:
-    """The run folder that a person means by `path`: itself, or the generation in force of a store."""
+    """The run folder that `path` refers to: itself, or the current generation of a store."""
     return Store(path).current if (path / "current").is_file() else path

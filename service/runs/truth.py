@@ -1,4 +1,4 @@
-"""What is known about pairs of products, and how much of it each part of a run may look at.
+"""The relevance judgements of pairs of products, and which of them each part of a run may use.
 
 | purpose | known groups | judgements |
 |---|---|---|
@@ -8,7 +8,7 @@
 | `classifier` | as for `learning` | yes |
 | `suggestions` | unless learning is off or groups are hidden | yes |
 
-So hidden groups change no result of a run, only the figures that measure it.
+So hidden groups change no result of a run, only its evaluation.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Purpose = Literal["evaluation", "judgements", "learning", "classifier", "suggest
 
 
 def truth_for(purpose: Purpose, catalogue: Catalogue, choices: Choices) -> Qrels:
-    """What may be known about a catalogue's pairs for a purpose.
+    """The judgements of a catalogue's pairs that may be used for a purpose.
 
     Args:
-        purpose: What it is for.
+        purpose: What they are used for.
         catalogue: The products, with the feed's groups.
         choices: Which groups and judgements may be used.
 

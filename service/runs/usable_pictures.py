@@ -1,4 +1,4 @@
-"""Which pictures a run can use, and of which product each is: `image/images.parquet`, read."""
+"""Reads `image/images.parquet`: which pictures a run can use, and the product of each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class UsablePictures:
 
     Attributes:
         axis: Their ids.
-        owners: Which product each belongs to.
-        positions: int32 (m,): place of each among its product's pictures, 0 for the main one.
+        owners: The product that each belongs to.
+        positions: int32 (m,): position of each among its product's pictures, 0 for the main one.
     """
 
     axis: Axis

@@ -1,4 +1,4 @@
-"""Says of every candidate pair how probable it is that the two are variants, and why of those worth showing."""
+"""Estimates for every candidate pair the probability that the two are variants; explains the suggested pairs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from service.runs.run_folder import Counts, Step, StepRecord
 def classify(job: Job) -> StepRecord:
     """Writes `pairs/`, `suggestions.parquet` and `suggestions.csv`.
 
-    With a classifier, a pair has a probability. Without one (nothing is known to learn it from) pairs are ordered by a
-    score that is no probability, and those above the share that is worth a look are suggested.
+    With a classifier, each pair has a probability. Without one (no groups are known to train it) pairs are ordered by a
+    score that is not a probability, and at most as many pairs as products are suggested.
     """
     folder, on = job.folder, job.settings.pairs.classify
     model = job.pair_model if on else None
@@ -51,41 +51,41 @@ def classify(job: Job) -> StepRecord:
 
 
 def _write(job: Job, pairs: ScoredPairs) -> Counts:
-    """Writes pairs and suggestions; returns what was counted."""
+    """Writes pairs and suggestions; returns the counts."""
     folder, table, model = job.folder, pairs.table, pairs.model
     name = "probability" if model else "score"
     plain = PairTable(table.items, table.left, table.right, {name: pairs.values.astype(np.float32)})
     if folder.pairs.is_dir():
         shutil.rmtree(folder.pairs)
     plain.save(folder.pairs / f"part-{0:09d}-{len(plain):09d}.parquet")
-    least = _least(job, pairs)
-    shown = _shown(job, pairs, least)
+    threshold = _threshold(job, pairs)
+    shown = _shown(job, pairs, threshold)
     suggestions = list(Teller(job, pairs).suggestions(shown))
     write_suggestions(folder.suggestions, suggestions)
     titles = dict(zip(job.catalogue.axis, job.catalogue.column("title"), strict=True))
     write_suggestions_csv(folder.suggestions_csv, suggestions, titles)
     if model and job.given_model and len(job.truth("evaluation").queries()):
-        # A given model: the groups of this catalogue had no part in anything, and serve to measure it.
+        # The model was trained elsewhere, so the groups of this catalogue are held out and can evaluate it.
         measure_precision(job, table, pairs.values, job.truth("evaluation")).save(folder.precision)
     counts: dict[str, Any] = {"classified": True, "pairs": len(plain), "suggestions": len(shown), "by": name}
-    return counts | ({"threshold": least} if model else {})
+    return counts | ({"threshold": threshold} if model else {})
 
 
-def _shown(job: Job, pairs: ScoredPairs, least: float) -> NDArray[np.int64]:
-    """The pairs worth showing, the most probable first: not known already, probable enough, not too many."""
+def _shown(job: Job, pairs: ScoredPairs, threshold: float) -> NDArray[np.int64]:
+    """Rows of the suggested pairs, most probable first: not yet known, above the threshold, at most `pairs.most`."""
     left, right = pairs.table.left, pairs.table.right
     groups = job.truth("suggestions").groups
     known = (groups[left] == groups[right]) & (groups[left] >= 0)
     judged = job.truth("judgements").judge(left, right) != UNJUDGED
-    places = np.flatnonzero((pairs.values >= least) & ~known & ~judged)
+    places = np.flatnonzero((pairs.values >= threshold) & ~known & ~judged)
     order = np.argsort(-pairs.values[places], kind="stable")
     return places[order[: job.settings.pairs.most]]
 
 
-def _least(job: Job, pairs: ScoredPairs) -> float:
-    """The least value that is suggested: that of the wanted precision or, without a classifier, of so many pairs."""
+def _threshold(job: Job, pairs: ScoredPairs) -> float:
+    """Threshold of suggestions: for the wanted precision or, without a classifier, for as many pairs as products."""
     if pairs.model:
         return pairs.model.threshold_for(job.settings.pairs.precision).probability
-    # As many suggestions as products are the most that anybody would look at.
+    # Nobody would review more suggestions than there are products.
     wanted, values = min(len(pairs.values), len(job.catalogue)), pairs.values
     return float(np.partition(values, len(values) - wanted)[-wanted]) if wanted else 0.0

@@ -21,11 +21,11 @@ from service.runs.run_folder import Counts, Step, StepRecord
 from service.runs.shelf import Shelf, as_digests, missing_rows
 
 _SIZE = (192, 192)
-"""What is read of a picture is at least this large; a greater JPEG is decoded smaller."""
+"""Smallest size at which a picture is decoded; larger JPEGs are decoded at a reduced scale."""
 
 
 def describe_pictures(job: Job) -> StepRecord:
-    """Writes `image/looks.arrow`; each content is described once and kept in the work folder."""
+    """Writes `image/looks.arrow`; each distinct file is described once and kept in the work folder."""
     inputs = {"images": job.folder.require("encode_images").key, "kind": DESCRIPTOR, "on": job.settings.pairs.classify}
 
     def work() -> Counts:
@@ -52,7 +52,7 @@ def _described(paths: Sequence[Path], threads: int) -> NDArray[np.float32]:
 
 
 def _look(path: Path) -> NDArray[np.float32]:
-    """The numbers of one picture; NaN where it can't be read any more."""
+    """The descriptor of one picture; NaN if it can no longer be read."""
     from image_retrieval.pictures import decode, read_picture
 
     try:

@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
     """Encodes the pictures and writes `image/images.parquet` and `image/vectors.arrow`.
 
-    A picture that is missing or broken is refused; its product stays, with text alone.
+    A missing or broken picture is refused; its product stays, with text alone.
 
     Args:
         job: The run.
-        rows: Only the pictures of these rows of the list of pictures, without the files: their vectors are
-            kept in the work folder, where the call for all finds them. Needs a base that is there.
+        rows: Encodes only these rows of the list of pictures, and writes no files: the vectors are kept in the work
+            folder, where the call for all pictures finds them. Needs an existing base.
 
     Raises:
-        ModelMissing: The image model's weights can't be had.
+        ModelMissing: The image model's weights are not available.
     """
     from image_retrieval.encoders import encoder_for
 
@@ -70,7 +70,7 @@ def encode_images(job: Job, rows: slice | None = None) -> StepRecord:
 
 
 def _placed(job: Job) -> str:
-    """Digest of what decides whether a picture is a placeholder."""
+    """Digest of the inputs that decide whether a picture is a placeholder."""
     named = ("product_type", "seller", "title", *(["group"] if job.choices.learns_from_groups else []))
     return digest_of([job.catalogue.column(name) for name in named])
 
@@ -80,7 +80,7 @@ def _require_same(encoder: ImageEncoder, model: Model) -> None:
         raise VersionMismatch(
             f"image.model: pictures would be encoded by {encoder.version!r}, but the model in learn.model was learned "
             f"for {model.image.made_for!r}",
-            "Name the same --image-model as when it was learned, or learn again",
+            "Name the same --image-model as when it was learned, or train the model again",
         )
 
 
@@ -102,7 +102,7 @@ def _chosen_base(job: Job) -> list[object]:
 
 @dataclass
 class _Work:
-    """The pictures of one run on their way to vectors."""
+    """Encodes the pictures of one run."""
 
     job: Job
     encoder: ImageEncoder
@@ -112,7 +112,7 @@ class _Work:
 
     @cached_property
     def found(self) -> list[PictureFile]:
-        """The pictures whose files are there."""
+        """The pictures whose files exist."""
         return [picture for picture in self.pictures if picture.path is not None]
 
     @cached_property
@@ -125,11 +125,10 @@ class _Work:
 
     @cached_property
     def base(self) -> Base:
-        """The base: as named in the settings, as it lies in the work folder, else computed and kept there.
+        """The base: from the settings, from the work folder, or computed and stored there.
 
-        A catalogue of no more pictures than the sample takes keeps its vectors whole. A base of so few would
-        have to be computed anew whenever they change, for a catalogue that came to be night by night to be the
-        same as one read at once.
+        A catalogue with no more pictures than the sample size keeps its full vectors. Otherwise the base of so few
+        pictures would have to be recomputed on every change, to give nightly runs the same result as one full run.
         """
         from image_retrieval.base import Base
 
@@ -152,11 +151,11 @@ class _Work:
         return base
 
     def _reduced(self) -> Shelf:
-        """The shelf of the vectors that the base gives."""
+        """The shelf of the reduced vectors."""
         return self._shelf("raw" if self.base.matrix is None else f"base-{self.base.version}")
 
     def _raw_sample(self) -> NDArray[np.float32]:
-        """Raw vectors of a sample of distinct pictures, the smallest digests: a fair draw, the same each time."""
+        """Raw vectors of a sample of distinct pictures, those with the smallest digests: random but reproducible."""
         distinct = np.unique(self.digests)[: self.job.settings.image.base_sample]
         shelf = self._shelf("raw")
         among = np.isin(self.digests, distinct)
@@ -167,7 +166,7 @@ class _Work:
         return shelf.gather(distinct[shelf.has(distinct)], self.encoder.dimensions).astype(np.float32)
 
     def fill_bases(self, rows: slice) -> None:
-        """Puts the reduced vectors of all pictures within `rows` on their shelf."""
+        """Stores the reduced vectors of all pictures within `rows` on their shelf."""
         base, shelf, raw = self.base, self._reduced(), self._shelf("raw")
         for chunk in track(
             list(chunks_of_missing(shelf, self.digests, rows, self.job.settings.run.chunk)), "reducing pictures"
@@ -179,7 +178,7 @@ class _Work:
             shelf.put(np.concatenate([known, digests]), base.apply(both.astype(np.float32)))
 
     def _encode(self, rows: NDArray[np.intp]) -> tuple[Digests, NDArray[np.float16]]:
-        """Raw vectors of some found pictures, float16; what can't be decoded is noted and left out."""
+        """Raw vectors of some found pictures, float16; pictures that can't be decoded are recorded and left out."""
         size = self.job.settings.image.batch
         kept, values = [], [np.zeros((0, self.encoder.dimensions), np.float16)]
         with ThreadPoolExecutor(self.job.threads) as pool:
@@ -205,7 +204,7 @@ class _Work:
             return None
 
     def write(self) -> Counts:
-        """Fills the shelf, then writes the table of usable pictures, their vectors, and what was refused."""
+        """Fills the shelf, then writes the table of usable pictures, their vectors, and the refusals."""
         self.fill_bases(slice(None))
         base, folder, shelf = self.base, self.job.folder, self._reduced()
         readable = shelf.has(self.digests)
@@ -232,26 +231,26 @@ class _Work:
         }
 
     def _note_broken(self, rows: NDArray[np.intp]) -> None:
-        """Says why each unusable picture is so; a copy of a broken file was not tried, so it is tried now."""
+        """Records why each picture is unusable; a broken file that was not decoded in this run is tried now."""
         for row in rows.tolist():
             if bytes(self.digests[row]) not in self.broken:
                 self._decode(row)
 
     def _placeholders(self, readable: NDArray[np.bool_]) -> dict[bytes, PictureError]:
-        """The contents that show none of the products they stand at, each with what tells so."""
+        """The contents that are placeholders, each with the evidence."""
         from image_retrieval.placeholders import Products, Thresholds, find_placeholders
 
-        least, catalogue = self.job.settings.image.placeholder_things, self.job.catalogue
-        if not least:
+        fewest, catalogue = self.job.settings.image.placeholder_things, self.job.catalogue
+        if not fewest:
             return {}
         distinct, contents = np.unique(self.digests[readable], return_inverse=True)
         owners = np.array([picture.product_row for picture in self.found], np.int64)[readable]
         groups, types, sellers = map(catalogue.codes, ("group", "product_type", "seller"))
         groups = groups if self.job.choices.learns_from_groups else np.full_like(groups, -1)
         products = Products(groups, types, sellers, catalogue.column("title"))
-        found = find_placeholders(contents, owners, products, Thresholds(least, 2 * least, 4 * least))
+        found = find_placeholders(contents, owners, products, Thresholds(fewest, 2 * fewest, 4 * fewest))
         fix = "Give each product a photograph of its own; placeholder_things = 0 under [image] keeps such pictures"
-        return {bytes(distinct[one.content]): PictureError(f"a placeholder: {one.evidence}", fix) for one in found}
+        return {bytes(distinct[each.content]): PictureError(f"a placeholder: {each.evidence}", fix) for each in found}
 
     def _table(self, rows: Sequence[int]) -> pa.Table:
         pictures = [self.found[row] for row in rows]

@@ -1,4 +1,4 @@
-"""Turns product texts into vectors; only texts that were never encoded are encoded."""
+"""Turns product texts into vectors; each distinct text is encoded only once."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
 
     Args:
         job: The run.
-        rows: Only these products, without the file: their vectors are kept in the work folder, where the
-            call for all products finds them.
+        rows: Encodes only these products, and writes no file: the vectors are kept in the work folder, where
+            the call for all products finds them.
 
     Raises:
         ModelMissing: The text model can't be loaded.
@@ -47,7 +47,7 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
     def work() -> Counts:
         encoded = fill(slice(None))
         shelf = Shelf(shelf_folder)
-        # The encoder is asked only where it must be: loading a text model takes seconds.
+        # Avoids loading the text model where possible, because that takes seconds.
         values = shelf.gather(digests, shelf.dimensions or encoder.dimensions)
         Vectors(axis, values, encoder.version).save(target)
         empty = sum(not text for text in texts)
@@ -62,9 +62,9 @@ def encode_text(job: Job, rows: slice | None = None) -> StepRecord:
 def _encode_missing(
     shelf: Shelf, encoder: Encoder[str], texts: Sequence[str], digests: Digests, rows: slice, chunk: int
 ) -> int:
-    # A text's vector is the same in whatever company it is encoded, so few texts fill few batches.
+    # A text's vector doesn't depend on its batch, so the missing texts are batched together.
     missing = missing_rows(shelf, digests, rows)
     for start in track(range(0, len(missing), chunk), "encoding texts"):
-        these = missing[start : start + chunk]
-        shelf.put(digests[these], encoder.encode([texts[row] for row in these.tolist()]).astype(np.float16))
+        batch = missing[start : start + chunk]
+        shelf.put(digests[batch], encoder.encode([texts[row] for row in batch.tolist()]).astype(np.float16))
     return len(missing)

@@ -1,4 +1,4 @@
-"""Measures the candidates, and every other strategy, against the feed's own groups."""
+"""Evaluates the candidates, and every other strategy, against the feed's known groups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from service.runs.run_folder import Counts, Step, StepRecord
 
 
 def evaluate(job: Job) -> StepRecord:
-    """Writes `curves.parquet`, `curves.png` and `evaluation.json`; without known groups says so and no more."""
+    """Writes `curves.parquet`, `curves.png` and `evaluation.json`; without known groups, they are empty."""
     folder = job.folder
     inputs = {
         "candidates": folder.require("expand").key,
@@ -48,29 +48,29 @@ def _measure(job: Job) -> Counts:
     if not len(rows):
         write_parquet(job.folder.root / "curves.parquet", to_table([]))
         write_json(job.folder.evaluation, {"queries": 0})
-        (job.folder.root / "curves.png").unlink(missing_ok=True)  # an earlier run's, whose groups are gone
+        (job.folder.root / "curves.png").unlink(missing_ok=True)  # left by an earlier run, whose feed had groups
         return {"queries": 0}
     deep = deep_lists(job)
-    made = operating_points(job, deep)
+    points = operating_points(job, deep)
     everything, own = _candidates(job, deep)
     found = _of_candidates(job, everything, own, deep.queries)
-    write_parquet(job.folder.root / "curves.parquet", to_table(made))
+    write_parquet(job.folder.root / "curves.parquet", to_table(points))
     cost, reached = float(own.counts.mean()), found["recall"]["mean"]
-    curves_png(made, job.folder.root / "curves.png", (cost, reached))
+    curves_png(points, job.folder.root / "curves.png", (cost, reached))
     document = {
         "queries": len(deep.queries.rows),
         "groups": len(np.unique(deep.queries.groups[deep.queries.groups >= 0])),
         "candidates": found,
         "metrics": _metric_rows(job, deep, own, found),
-        "gains": gains(job, deep, made),
-        "slices": [asdict(one) for one in _slices(job, own)],
+        "gains": gains(job, deep, points),
+        "slices": [asdict(part) for part in _slices(job, own)],
         "folds": len(deep.held_out.queries.folds) if deep.held_out.cross_validated else 0,
         "missed": _missed(job, deep),
     }
     write_json(job.folder.evaluation, document)
     return {
         "queries": len(deep.queries.rows),
-        "points": len(made),
+        "points": len(points),
         "recall": round(reached, 4),
         "candidates_per_product": cost,
         "folds": document["folds"],
@@ -78,10 +78,10 @@ def _measure(job: Job) -> Counts:
 
 
 def _candidates(job: Job, deep: Deep) -> tuple[Candidates, Candidates]:
-    """The candidates that pairs are counted from, and those of the measured queries.
+    """The candidates for metrics over all pairs, and those of the evaluated queries.
 
-    The run's own candidates come from all known groups. Where the spaces were learned from these groups, the queries
-    are measured on candidates made in the same way, their own groups left out.
+    The run's candidates use all known groups. If the spaces were learned from these groups, the queries are evaluated
+    on cross-validated candidates instead, built in the same way but without the queries' own groups.
     """
     if deep.held_out.cross_validated:
         siblings = _siblings(job)
@@ -97,7 +97,7 @@ def _siblings(job: Job) -> NDArray[np.int32] | None:
 
 
 def _missed(job: Job, deep: Deep) -> dict[str, Any]:
-    """The estimate of variants outside the candidates, on a fair sample of all products."""
+    """The estimate of variants outside the candidates, on a random sample of all products."""
     fair, depth, siblings = deep.held_out.fair, depths.curve_lists(job), _siblings(job)
     own = fair.each(lambda fold: candidates_of(fold, job.merge, siblings))
     text, image = fair.text.top(depth), fair.image.top(depth)
@@ -141,9 +141,11 @@ def _slices(job: Job, own: Candidates) -> list[Slice]:
     values = recall(lists, len(job.catalogue))
     groups = job.truth("evaluation").groups[lists.query_rows]
     categories, sellers = job.catalogue.column("product_type"), job.catalogue.column("seller")
-    made = slices("category", [categories[row].split(" > ")[0] or "(none)" for row in lists.query_rows], values, groups)
-    made += by_group_size(lists, values, groups)
+    result = slices(
+        "category", [categories[row].split(" > ")[0] or "(none)" for row in lists.query_rows], values, groups
+    )
+    result += by_group_size(lists, values, groups)
     if any(sellers):
-        made += slices("seller", [sellers[row] or "(none)" for row in lists.query_rows], values, groups)
-        made += within_and_across(own, job.truth("evaluation"), job.catalogue.codes("seller"), len(job.catalogue))
-    return made
+        result += slices("seller", [sellers[row] or "(none)" for row in lists.query_rows], values, groups)
+        result += within_and_across(own, job.truth("evaluation"), job.catalogue.codes("seller"), len(job.catalogue))
+    return result

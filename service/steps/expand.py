@@ -1,4 +1,4 @@
-"""Makes candidates of the two lists, by the strategy of the settings."""
+"""Builds the candidates from the ranked lists, by the strategy of the settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fusion.merge.lists import QueryLists
 from fusion.merge.strategies import merge
-from service.files.candidate_files import is_made_of, part_path, write_part
+from service.files.candidate_files import is_built_from, part_path, write_part
 from service.neighbours import depths
 from service.neighbours.vectors import neighbours_run
 from service.runs.job import Job
@@ -24,7 +24,7 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
 
     Args:
         job: The run.
-        rows: Only the parts of these products (whole parts; see `run.part`).
+        rows: Builds only the parts of these products (whole parts; see `run.part`).
     """
     settings, folder = job.merge, job.folder
     inputs = {
@@ -44,8 +44,8 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
         )
         lists, hubs = lists.capped(settings.hub_cap)
         lists = _with_fused(job, lists)
-        made = [_part(job, lists, start, step.key) for start in track(_starts(job, within), "candidates")]
-        return {"strategy": settings.strategy, "candidates": sum(made), "cut_by_hub_cap": hubs}
+        counts = [_part(job, lists, start, step.key) for start in track(_starts(job, within), "candidates")]
+        return {"strategy": settings.strategy, "candidates": sum(counts), "cut_by_hub_cap": hubs}
 
     if rows is not None:
         return StepRecord("expand", step.key, work(rows))
@@ -55,7 +55,7 @@ def expand(job: Job, rows: slice | None = None) -> StepRecord:
 
 
 def _remove_strays(job: Job) -> None:
-    """Removes parts that an earlier run, cut in other places, left behind."""
+    """Removes parts of an earlier run with another part size."""
     current = {_path(job, start) for start in _starts(job, slice(None))}
     for path in set(job.folder.candidates.glob("part-*.parquet")) - current:
         path.unlink()
@@ -75,7 +75,7 @@ def _groups(job: Job) -> NDArray[np.int32] | None:
 
 
 def _with_fused(job: Job, lists: QueryLists) -> QueryLists:
-    """The lists with fused lists of every product, for the strategy that asks them again."""
+    """The lists together with fused lists of every product, which the strategy `fused` needs for its hop."""
     if job.merge.strategy != "fused":
         return lists
     fused = replace(lists, lexical=neighbours_run(job, "lexical")).fuse(depths.fused_lists(job))
@@ -83,11 +83,11 @@ def _with_fused(job: Job, lists: QueryLists) -> QueryLists:
 
 
 def _part(job: Job, every: QueryLists, start: int, key: str) -> int:
-    """Writes one part unless it is there; returns how many candidates it holds."""
+    """Writes one part unless it exists; returns its number of candidates."""
     path = _path(job, start)
-    if not is_made_of(path, key):
+    if not is_built_from(path, key):
         axis = job.catalogue.axis
         rows = axis.rows[start : start + job.settings.run.part]
-        made = merge(every.of(rows), job.merge, _groups(job))
-        write_part(path, made, start, axis, key)
+        candidates = merge(every.of(rows), job.merge, _groups(job))
+        write_part(path, candidates, start, axis, key)
     return int(pq.read_metadata(path).num_rows)

@@ -1,4 +1,4 @@
-"""Fetches the pictures that the feeds name by URL."""
+"""Fetches the pictures that the feeds give as URLs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from service.runs.run_folder import Counts, Step, StepRecord
 def fetch_pictures(job: Job) -> StepRecord:
     """Fetches every URL once into the work folder's cache and writes `image/fetched.parquet`.
 
-    A picture that can't be had is refused when pictures are read; its product stays, with text alone. The next
-    run asks again for those that this one did not get, unless the cache knows that it would be in vain.
+    A picture that can't be fetched is refused when pictures are read; its product stays, with text alone. The next
+    run tries failed pictures again, unless the cache has recorded a permanent failure.
     """
     urls, folder = picture_urls(job), job.folder
     inputs = {"urls": digest_of(urls), "settings": job.settings.fetch.model_dump(mode="json")}
@@ -29,7 +29,7 @@ def fetch_pictures(job: Job) -> StepRecord:
     def work() -> Counts:
         fetched = _fetched(job, urls)
         write_fetched(folder.fetched, fetched)
-        refused = sum(not one.path for one in fetched.values())
+        refused = sum(not picture.path for picture in fetched.values())
         return {"urls": len(urls), "fetched": len(urls) - refused, "refused": refused}
 
     return step.run(work)

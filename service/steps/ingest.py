@@ -1,4 +1,4 @@
-"""Reads the feeds into a catalogue; what can't be used is refused by line, with the reason."""
+"""Reads the feeds into a catalogue; unusable rows are refused, with line and reason."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def ingest(job: Job) -> StepRecord:
     """Reads the feeds and writes `products.parquet` and the refused rows.
 
     Raises:
-        FeedError: A feed can't be read, nothing in it can be used, or a greater share of its rows is refused
-            than `feed.max_refused` admits; `refused.csv` then says which rows and why.
+        FeedError: A feed can't be read, it has no usable row, or a larger share of its rows is refused than
+            `feed.max_refused` allows; `refused.csv` then lists the rows and reasons.
     """
     sources, folder = job.choices.feeds, job.folder
     inputs = {
-        "feeds": [[str(one.path), one.seller, _content(one.path)] for one in sources],
+        "feeds": [[str(source.path), source.seller, _content(source.path)] for source in sources],
         "settings": job.settings.feed.model_dump(mode="json"),
     }
 
@@ -44,32 +44,34 @@ def _content(path: Path) -> str:
 
 
 def _refuse_bad_feeds(read: Sequence[ReadFeed], most: float, written: Path) -> None:
-    for one in read:
-        refused, rows = len(one.feed.refused), one.feed.rows
+    for entry in read:
+        refused, rows = len(entry.feed.refused), entry.feed.rows
         if refused > most * rows:
-            first = one.feed.refused[0]
+            first = entry.feed.refused[0]
             raise FeedError(
-                f"{one.source.path}: {refused:,} of its {rows:,} rows ({refused / rows:.0%}) were refused, more than "
-                f"feed.max_refused ({most:.0%}) admits; the first at {first.where}: {first.reason}",
-                f"{written} names every one and its fix; fix the feed, or raise feed.max_refused in the settings",
+                f"{entry.source.path}: {refused:,} of its {rows:,} rows ({refused / rows:.0%}) were refused, more than "
+                f"feed.max_refused ({most:.0%}) allows; the first at {first.where}: {first.reason}",
+                f"{written} lists every one and its fix; fix the feed, or raise feed.max_refused in the settings",
             )
 
 
 def _counts(feeds: Feeds) -> Counts:
     each = [
         {
-            "path": str(one.source.path),
-            "seller": one.source.seller,
-            "first": one.first,
-            "pictures": str(one.feed.pictures.resolve()),
-            "format": one.feed.format,
-            "detected_by": one.feed.detected_by,
-            "rows": one.feed.rows,
-            "products": len(one.feed.catalogue),
-            "refused": len(one.feed.refused),
-            "merged": len(one.feed.merged),
+            "path": str(entry.source.path),
+            "seller": entry.source.seller,
+            "first": entry.first,
+            "pictures": str(entry.feed.pictures.resolve()),
+            "format": entry.feed.format,
+            "detected_by": entry.feed.detected_by,
+            "rows": entry.feed.rows,
+            "products": len(entry.feed.catalogue),
+            "refused": len(entry.feed.refused),
+            "merged": len(entry.feed.merged),
         }
-        for one in feeds.read
+        for entry in feeds.read
     ]
-    totals = {name: sum(int(str(one[name])) for one in each) for name in ("rows", "products", "refused", "merged")}
+    totals = {
+        name: sum(int(str(counts[name])) for counts in each) for name in ("rows", "products", "refused", "merged")
+    }
     return {**totals, "feeds": each, "catalogue": digest_of(feeds.catalogue.column("digest"))}

@@ -1,4 +1,4 @@
-"""Learns the spaces in which variants lie close, from the groups that the feed itself knows."""
+"""Learns spaces in which variants are close, from the feed's known groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.runs.run_folder import Counts, Step, StepRecord
 def learn(job: Job) -> StepRecord:
     """Writes the model `model/` of the run, unless the settings name one or leave vectors as encoded.
 
-    With `--no-train`, and where no groups are known, the spaces are whitened and nothing is learned from groups.
+    With `--no-train`, or if no groups are known, vectors are whitened and nothing is learned from groups.
     """
     folder, own = job.folder, job.choices.spaces == "learned"
     inputs = {
@@ -29,12 +29,12 @@ def learn(job: Job) -> StepRecord:
             return {"from": "model", "model": job.given_model.version, "learned": job.given_model.about["learned"]}
         if not own:
             return {"from": "nothing"}
-        made = learned_model(job, ingredients(job))
-        made.save(folder.model)
+        model = learned_model(job, ingredients(job))
+        model.save(folder.model)
         return {
             "from": "groups" if job.choices.learns_from_groups else "no groups",
-            "model": made.version,
-            **made.about,
+            "model": model.version,
+            **model.about,
         }
 
     return Step(folder, "learn", inputs, (folder.model,) if own else ()).run(work)

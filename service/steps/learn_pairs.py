@@ -1,4 +1,4 @@
-"""Learns which candidates are variants, from the groups that the feed itself knows and from judgements."""
+"""Trains the classifier of candidate pairs on the feed's known groups and on judgements."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from service.runs.run_folder import Counts, Step, StepRecord
 
 
 def learn_pairs(job: Job) -> StepRecord:
-    """Writes `pair-model/` and how right it is on groups held out, `precision.json`, where enough is known.
+    """Writes `pair-model/` and its cross-validated quality, `precision.json`, if enough groups are known.
 
-    The features come from spaces, and the probabilities from classifiers, that neither product's group had a part in.
+    Features and probabilities are both cross-validated by group: they come from spaces and classifiers that were
+    learned without either product's group.
     """
     folder, own = job.folder, job.choices.learns_from_groups and job.choices.fuses and job.settings.pairs.classify
     inputs = {
@@ -40,7 +41,7 @@ def learn_pairs(job: Job) -> StepRecord:
         truth = job.truth("classifier")
         several = np.bincount(truth.groups[truth.groups >= 0]) > 1
         if several.sum() < FEWEST_GROUPS:
-            return {"learned": False, "why": f"it takes {FEWEST_GROUPS} known groups, {several.sum()} are there"}
+            return {"learned": False, "why": f"it needs {FEWEST_GROUPS} known groups, and the feed has {several.sum()}"}
         build_lexical_index(job)
         return _learned(job, held_out_features(job), truth)
 
@@ -48,14 +49,14 @@ def learn_pairs(job: Job) -> StepRecord:
 
 
 def _why_not(job: Job) -> str:
-    """Why nothing was to be learned, in words."""
+    """Why no classifier is trained, for people."""
     if not job.settings.pairs.classify:
-        return "nothing is to be classified"
+        return "classification is switched off"
     if job.settings.learn.model:
         return "a model was given"
     if not job.choices.learns_from_groups:
-        return "it was told to learn nothing from the feed's groups"
-    return f"the strategy {job.merge.strategy!r} fuses no lists, from which pairs are described"
+        return "learning from the feed's groups is switched off"
+    return f"the strategy {job.merge.strategy!r} fuses no lists, which the features of pairs need"
 
 
 def _learned(job: Job, table: PairTable, truth: Qrels) -> Counts:

@@ -1,4 +1,4 @@
-"""Chooses the strategy that finds most variants at the budget of the settings."""
+"""Chooses the strategy that finds the most variants at the budget of the settings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from service.runs.run_folder import Counts, Step, StepRecord
 
 
 def plan(job: Job) -> StepRecord:
-    """Writes `plan.json`, and records the merge settings that the run goes on with.
+    """Writes `plan.json`, and records the merge settings for the later steps.
 
-    A model brings the plan of the catalogue that it was learned from. Without one the strategies are measured on
-    groups held out, or by a proxy where too few are known or none may be looked at.
+    A model contains the plan of the catalogue that it was trained on. Without a model, strategies are compared on
+    held-out groups, or by a proxy if too few are known or none may be used.
     """
     folder, settings = job.folder, job.settings
     inputs = {
@@ -37,27 +37,32 @@ def plan(job: Job) -> StepRecord:
         _build_what_is_searched(job)
         weights = learned_weights(job, budget) if settings.fused.weights == "learned" and job.choices.fuses else None
         fused = settings.fused.model_copy(update=weights.chosen_settings if weights else {})
-        said = {"fused": fused.model_dump(mode="json"), "weights": weights.as_json() if weights else {}}
+        weighted = {"fused": fused.model_dump(mode="json"), "weights": weights.as_json() if weights else {}}
         if not job.choices.plans:
-            return {"merge": settings.merge.model_dump(mode="json"), "from": "settings", **said}
-        made = _of_model(job, budget) or planned(job, budget, fused=fused)
-        write_json(folder.plan, asdict(made))
-        offer = made.offer(budget)
+            return {"merge": settings.merge.model_dump(mode="json"), "from": "settings", **weighted}
+        chosen_plan = _of_model(job, budget) or planned(job, budget, fused=fused)
+        write_json(folder.plan, asdict(chosen_plan))
+        offer = chosen_plan.offer(budget)
         chosen = offer.merge(settings.merge)
-        return {"merge": chosen.model_dump(mode="json"), "from": made.basis, "strategy": offer.strategy, **said}
+        return {
+            "merge": chosen.model_dump(mode="json"),
+            "from": chosen_plan.basis,
+            "strategy": offer.strategy,
+            **weighted,
+        }
 
     return Step(folder, "plan", inputs, (folder.plan,) if job.choices.plans else ()).run(work)
 
 
 def _groups_key(job: Job) -> str:
-    """Names the groups that strategies are compared by; empty where none may be learned from."""
+    """Digest of the groups on which strategies are compared; empty if none may be used for learning."""
     if not job.choices.learns_from_groups:
         return ""
     return digest_of(job.truth("learning").groups.tolist(), job.settings.feed.groups_are_global)
 
 
 def _build_what_is_searched(job: Job) -> None:
-    """Builds the indexes that strategies are compared with; held-out spaces have indexes of their own."""
+    """Builds the indexes that the comparison of strategies needs; held-out spaces have their own indexes."""
     if job.choices.fuses:
         build_lexical_index(job)
     held_out = job.choices.cross_validates and len(job.truth("learning").queries()) > 0
@@ -67,6 +72,6 @@ def _build_what_is_searched(job: Job) -> None:
 
 
 def _of_model(job: Job, budget: int) -> Plan | None:
-    """The plan that a given model brings, with an offer for this budget; None where it brings none."""
+    """The plan of the given model, with an offer for this budget; None if it has none."""
     document: dict[str, Any] = job.given_model.about.get("plan", {}) if job.given_model else {}
     return replace(Plan.of(document).stretched(budget), basis="model") if document else None

@@ -1,4 +1,4 @@
-"""Brings vectors into the spaces of a learned model, in which variants lie close."""
+"""Projects vectors into the spaces of the model in use, in which variants are close."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def project(job: Job) -> StepRecord:
     """Writes `text/projected.arrow` and `image/projected.arrow`, unless vectors stay as encoded.
 
     Raises:
-        ModelMissing: There is no model in the folder, or it was changed.
-        VersionMismatch: It was learned on vectors of other encoders.
+        ModelMissing: The folder has no model, or it was changed.
+        VersionMismatch: It was trained on vectors of other encoders.
     """
     folder, model = job.folder, job.model
     inputs = {

@@ -39,20 +39,20 @@ from service.runs.refusals import all_refusals
 from service.runs.run_folder import Counts, Step, StepRecord
 
 _PLANNED_BY = {
-    "known groups": "Strategies were compared on known groups at equal cost; the recall of each is measured on groups "
-    "that did not choose it.",
-    "proxy": "Too few groups are known to choose by (or none may be looked at): strategies were compared by pairs that "
-    "a link by text and a link by picture join. That says which to take, not what it finds.",
-    "default": "Nothing is known by which strategies could be compared: this one stands for want of a better.",
-    "model": "The plan comes with the model: it was measured on the catalogue that the model was learned from.",
+    "known groups": "Strategies were compared on known groups at equal cost; the recall of each is measured on "
+    "groups that were not used to choose it.",
+    "proxy": "Too few groups are known (or none may be used), so strategies were compared by a proxy: pairs that are "
+    "linked by both text and picture. It ranks strategies, but does not estimate recall.",
+    "default": "Nothing is known to compare strategies by, so this is the default.",
+    "model": "The plan comes with the model: it was made on the catalogue that the model was trained on.",
 }
 
 EXAMPLES, SHOWN = 10, 8
-"""Example products, and candidates shown of each."""
+"""Numbers of example products, and of candidates shown for each."""
 
 
 def report(job: Job) -> StepRecord:
-    """Writes `report.html`, one page that needs nothing beside itself."""
+    """Writes `report.html`, a single self-contained page."""
     inputs = {
         "evaluate": job.folder.require("evaluate").key,
         "expand": job.folder.require("expand").key,
@@ -75,7 +75,7 @@ def _report(job: Job, examples: tuple[model.Example, ...], shown: Callable[[int]
     measured = json.loads(job.folder.evaluation.read_text("utf-8"))
     points = tuple(from_table(pq.read_table(job.folder.root / "curves.parquet")))
     return model.Report(
-        feed=", ".join(one.path.name for one in job.choices.feeds),
+        feed=", ".join(feed.path.name for feed in job.choices.feeds),
         made=f"{datetime.now(UTC):%-d %B %Y, %H:%M} UTC",
         counts=_counts(job, measured),
         chosen=_chosen(job, measured),
@@ -83,7 +83,7 @@ def _report(job: Job, examples: tuple[model.Example, ...], shown: Callable[[int]
         gains=_gains(measured),
         metrics=_metrics(job, measured),
         index_recall=_index_recall(job),
-        slices=tuple(Slice(**(one | {"recall": Interval(**one["recall"])})) for one in measured.get("slices", ())),
+        slices=tuple(Slice(**(part | {"recall": Interval(**part["recall"])})) for part in measured.get("slices", ())),
         examples=examples,
         refused=model.Refused.of(all_refusals(job.folder)),
         making=_making(job),
@@ -139,16 +139,16 @@ def _parameters(settings: MergeSettings) -> Setting:
 def _planned(job: Job) -> tuple[model.Planned, ...]:
     if not job.choices.plans:
         return ()
-    made = Plan.of(json.loads(job.folder.plan.read_text("utf-8")))
+    plan = Plan.of(json.loads(job.folder.plan.read_text("utf-8")))
     return tuple(
-        model.Planned(one.budget, _of_offer(one, job), one.runner_up, one.ahead, one.budget == made.asked)
-        for one in made.offers
+        model.Planned(offer.budget, _of_offer(offer, job), offer.runner_up, offer.ahead, offer.budget == plan.asked)
+        for offer in plan.offers
     )
 
 
 def _of_offer(offer: Offer, job: Job) -> OperatingPoint:
     settings = offer.merge(job.settings.merge)
-    recall, low, high = (float("nan") if one is None else one for one in (offer.recall, offer.low, offer.high))
+    recall, low, high = (float("nan") if value is None else value for value in (offer.recall, offer.low, offer.high))
     cost, queries = offer.candidates_per_product, job.folder.require("evaluate").counts["queries"]
     known = {"recall": recall, "low": low, "high": high, "recall_by_group": float("nan"), "queries": queries}
     return OperatingPoint(
@@ -166,21 +166,21 @@ def _planned_by(job: Job) -> str:
 
 
 def _estimates(measured: dict[str, Any]) -> tuple[model.Estimate, ...]:
-    """The estimates of missed variants, raised from the sample to all products."""
+    """The estimates of missed variants, scaled from the sample to all products."""
     missed = measured.get("missed")
     if not missed:
         return ()
     scale = missed["of"] / max(1, missed["products"])
     known = missed["known"] - missed["known_missed"]
-    made = [
+    estimates = [
         model.Estimate("of known groups (counted)", scale * known, *[scale * missed["known_missed"]] * 3),
     ]
     for name, about in (("within", "of products without a known group"), ("across", "of other sellers")):
-        one = missed[name]
-        if one:
-            found, outside = (None if one[key] is None else scale * one[key] for key in ("found", "missed"))
-            made.append(model.Estimate(about, found, outside, scale * one["low"], scale * one["high"]))
-    return tuple(made) if len(made) > 1 else ()
+        part = missed[name]
+        if part:
+            found, outside = (None if part[key] is None else scale * part[key] for key in ("found", "missed"))
+            estimates.append(model.Estimate(about, found, outside, scale * part["low"], scale * part["high"]))
+    return tuple(estimates) if len(estimates) > 1 else ()
 
 
 def _gains(measured: dict[str, Any]) -> model.Gains | None:
@@ -221,7 +221,7 @@ def _index_recall(job: Job) -> tuple[model.IndexRecall, ...]:
 
 def _making(job: Job) -> model.Making:
     manifest = write_manifest(job)
-    steps = tuple(model.StepCost(name, one["seconds"], one["peak_mib"]) for name, one in manifest["steps"].items())
+    steps = tuple(model.StepCost(name, step["seconds"], step["peak_mib"]) for name, step in manifest["steps"].items())
     encoders = {
         kind: str(manifest["steps"][step]["counts"]["encoder"])
         for kind, step in (("text model", "encode_text"), ("image model", "encode_images"))
@@ -231,7 +231,7 @@ def _making(job: Job) -> model.Making:
 
 
 class _Examples:
-    """Chooses example products and looks up what is shown of them."""
+    """Chooses example products and collects what the page shows of them."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -243,7 +243,7 @@ class _Examples:
                 self.pictures.setdefault(picture.product_row, picture.path)
 
     def choose(self) -> tuple[model.Example, ...]:
-        """Ten products: half of them with a variant that was missed, where there are such; in feed order."""
+        """Ten products in feed order, up to half of them with a missed variant."""
         candidates = read_candidates(self.job.folder.candidates, self.axis)
         queries = self.job.truth("evaluation").queries()
         rng = np.random.default_rng(self.job.settings.run.seed)

@@ -1,4 +1,4 @@
-"""Retrieves every product's neighbours, by text, by spelling and by image."""
+"""Retrieves every product's neighbours by text, by spelling and by image."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def retrieve_images(job: Job) -> StepRecord:
 
 
 def retrieve_lexical(job: Job) -> StepRecord:
-    """Each product's nearest by the spelling of its text, in `text/lexical-…/`, where the strategy is `fused`."""
+    """Each product's nearest by the spelling of its text, in `text/lexical-…/`, if the strategy is `fused`."""
     if job.merge.strategy != "fused":
         return Step(job.folder, "retrieve_lexical", {"strategy": "another"}).run(lambda: {"depth": 0})
     depth = depths.text_lists(job)

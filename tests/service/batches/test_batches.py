@@ -67,7 +67,7 @@ def test_a_feed_with_many_bad_rows_fails_the_audit_and_the_old_generation_serves
     settings = settings_file(tmp_path)
     first, _ = build(tmp_path / "store", write_feed(tmp_path / "one.tsv"), settings)
     bad = write_feed(tmp_path / "two.tsv", bad=26, word="linen")  # 26 of 86 rows: 30 %
-    with pytest.raises(AuditFailed, match=rf"refused rows.*{first['generation']} goes on serving"):
+    with pytest.raises(AuditFailed, match=rf"refused rows.*{first['generation']} keeps serving"):
         build(tmp_path / "store", bad, settings, run="second")
     line = Lines(tmp_path / "store").line("indexes")
     assert line.identifiers() == [first["generation"]]
@@ -80,7 +80,7 @@ def test_a_feed_with_many_bad_rows_fails_the_audit_and_the_old_generation_serves
 def test_a_catalogue_that_shrinks_or_loses_its_variants_fails_the_audit(tmp_path):
     settings = settings_file(tmp_path)
     build(tmp_path / "store", write_feed(tmp_path / "one.tsv"), settings)
-    with pytest.raises(AuditFailed, match="products against the generation in force"):
+    with pytest.raises(AuditFailed, match="products against the current generation"):
         build(tmp_path / "store", write_feed(tmp_path / "two.tsv", groups=5), settings)
     scattered = (tmp_path / "one.tsv").read_text().splitlines()
     titles = [line.split("\t") for line in scattered[1:]]
@@ -100,7 +100,7 @@ def test_what_was_not_audited_is_not_published(tmp_path):
     assert not Lines(tmp_path / "store").line("indexes").has_current
 
 
-def test_a_cleared_task_of_an_earlier_run_leaves_the_later_generation_in_force(tmp_path):
+def test_a_cleared_task_of_an_earlier_run_keeps_the_later_generation_current(tmp_path):
     settings = settings_file(tmp_path)
     first, _ = build(tmp_path / "store", write_feed(tmp_path / "one.tsv", groups=6), settings, run="monday")
     second, _ = build(tmp_path / "store", write_feed(tmp_path / "two.tsv", groups=7), settings, run="tuesday")
@@ -169,7 +169,7 @@ def test_a_blind_sample_is_measured_beside_the_groups(tmp_path):
     batch, _ = evaluate(tmp_path / "store", blind=str(blind))
     summary = json.loads((evaluation.folder_of(batch) / evaluation.SUMMARY).read_text())
     assert summary["blind"] == {"variants": 2, "found": 1, "recall": 0.5}
-    with blind.open("a") as more:  # the sample grew, so the same candidates are measured anew
+    with blind.open("a") as more:  # the sample grew, so the same candidates are evaluated again
         more.write("p2-red,p2-blue,accept\n")
     again, _ = evaluate(tmp_path / "store", blind=str(blind))
     assert again["generation"] != batch["generation"]

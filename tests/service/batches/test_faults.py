@@ -114,7 +114,7 @@ def test_one_piece_of_work_is_not_done_twice_at_once(tmp_path):
     with in_work(batch, "encode_text"):
         with pytest.raises(FolderBusy, match="another run is writing"):
             indexes.gather_vectors(batch)
-        assert indexes.image_shards(batch, 2) == []  # other work goes on
+        assert indexes.image_shards(batch, 2) == []  # other work continues
 
 
 def test_three_nights_with_a_feed_each_are_three_generations(tmp_path):

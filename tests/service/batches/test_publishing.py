@@ -45,7 +45,7 @@ def place(request, tmp_path):
     return Place.at(f"s3://shop/{tmp_path.name}")
 
 
-def test_a_generation_is_in_force_when_the_pointer_says_so(place, tmp_path):
+def test_a_generation_is_current_when_the_pointer_names_it(place, tmp_path):
     one = folder_with(tmp_path / "one", **{"a.txt": "one", "sub/b.txt": "two", "work/c.txt": "not this"})
     (one / ".hidden.tmp").write_text("nor this")
     assert place.current is None
@@ -68,7 +68,7 @@ def test_what_is_published_is_never_changed(place, tmp_path):
 
 
 @pytest.mark.usefixtures("s3")
-def test_an_upload_that_broke_off_is_nowhere_and_is_done_anew(tmp_path):
+def test_an_upload_that_broke_off_is_not_visible_and_is_repeated(tmp_path):
     place = Place.at(f"s3://shop/{tmp_path.name}")
     source = folder_with(tmp_path / "one", **{f"{name}.txt": name for name in "abcd"})
     whole, sent = place.fs.put_file, []

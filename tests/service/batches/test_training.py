@@ -17,7 +17,7 @@ GROUPS = 30
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A store with one model in force, learned from its indexes; read it, never write to it."""
+    """A store with one current model, learned from its indexes; read it, never write to it."""
     folder = tmp_path_factory.mktemp("trained")
     settings = settings_file(folder, **{'index = "tfidf"': 'index = "exact"'})
     build(folder / "store", write_feed(folder / "feed.tsv", groups=GROUPS), settings)

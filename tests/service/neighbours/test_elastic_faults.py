@@ -97,9 +97,9 @@ def test_a_master_killed_in_mid_load_loses_no_acknowledged_image(cluster, window
         cluster.kill(doomed)  # other chunks are on their way
         yield from made[3_000:]
 
-    told = []
-    loaded = load(window, streamed(), chunk=300, threads=3, track=acknowledged.append, refused=told.append)
-    assert (loaded.stored, sum(acknowledged), told) == (9_000, 9_000, [])
+    refusals = []
+    loaded = load(window, streamed(), chunk=300, threads=3, track=acknowledged.append, refused=refusals.append)
+    assert (loaded.stored, sum(acknowledged), refusals) == (9_000, 9_000, [])
     assert not cluster.running(doomed)
 
     def should():
@@ -157,7 +157,7 @@ def test_a_node_killed_in_mid_search_and_mid_check_changes_no_answer(cluster, wi
     cluster.restart(doomed)
     cluster.await_status("green")
 
-    # What the index was at one moment is held by the very nodes that began to list it: the listing begins anew.
+    # What the index was at one moment is held by the very nodes that began to list it: the listing starts again.
     disturbed, turns = listing_with(window, lambda: cluster.kill(position_of_listing(cluster, window.client)))
     found = check(disturbed, lambda: made)
     assert not all(map(cluster.running, range(3)))
@@ -209,11 +209,11 @@ def test_a_bad_document_costs_only_itself(cluster, window):
         broken = json.dumps({**json.loads(made[number].content), "code": "ff"}).encode()
         made[number] = made[number]._replace(content=broken)
     made += documents_of([image(900, None)], window.layout)
-    told = []
-    loaded = load(window, made, chunk=300, refused=told.append)
+    refusals = []
+    loaded = load(window, made, chunk=300, refused=refusals.append)
     assert (loaded.stored, sum(loaded.refused.values())) == (898, 3)
-    assert {one.where for one in told} == {"i100", "i500", "i900"}
-    assert all(isinstance(one, Refusal) and one.reason for one in told)
+    assert {one.where for one in refusals} == {"i100", "i500", "i900"}
+    assert all(isinstance(one, Refusal) and one.reason for one in refusals)
     found = check(window, lambda: good)
     assert (len(found.missing), len(found.stray), len(found.changed)) == (2, 0, 0)
 

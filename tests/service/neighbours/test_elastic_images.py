@@ -64,20 +64,20 @@ def test_a_search_with_a_condition_finds_what_the_embedded_index_finds(loaded, c
         assert [one.id for one in ours] == [one.id for one in theirs]
 
 
-def test_looking_many_pictures_up_tells_of_each(loaded, cluster, monkeypatch):
-    told = []
+def test_looking_up_many_pictures_reports_each(loaded, cluster, monkeypatch):
+    calls = []
 
     @contextmanager
     def counted(what, total):
-        told.append((what, total))
-        yield told.append
+        calls.append((what, total))
+        yield calls.append
 
     monkeypatch.setattr(elastic_images, "counted", counted)
     lookup = ElasticImages.of(loaded[0]).lookup()
     rows = loaded[0].catalogue.axis.rows[:20]
     lookup.neighbours(rows, 3)
-    (what, total), *pictures = told
-    assert what == "looking pictures up"
+    (what, total), *pictures = calls
+    assert what == "looking up pictures"
     assert len(pictures) >= total == np.isin(lookup.owners.rows, rows).sum()
 
 
@@ -102,7 +102,7 @@ def test_a_second_load_sends_nothing(loaded, cluster):
     assert made.removed == 0
 
 
-def test_slices_that_leave_the_window_are_dropped_and_loaded_anew(loaded, cluster, tmp_path):
+def test_slices_that_leave_the_window_are_dropped_and_loaded_again(loaded, cluster, tmp_path):
     job, _ = loaded
     images = ElasticImages.of(job)
     held = images.window.count()
@@ -136,7 +136,7 @@ def test_the_commands(loaded, cluster):
         answer = CliRunner().invoke(app, ["index", command, out])
         assert answer.exit_code == 0, answer.output
     assert "wrong version 0" in CliRunner().invoke(app, ["index", "check", out]).output
-    assert "is no day" in str(CliRunner().invoke(app, ["index", "roll", out, "--day", "soon"]).exception)
+    assert "is not a day" in str(CliRunner().invoke(app, ["index", "roll", out, "--day", "soon"]).exception)
 
 
 def test_create_makes_a_slice_and_drops_none(loaded, cluster, monkeypatch):
@@ -167,7 +167,7 @@ def test_without_an_address_the_fix_is_said(loaded, monkeypatch):
 
 
 def test_another_version_of_codes_stands_beside_and_is_swapped_in(loaded, cluster, drawn, tmp_path):
-    """Other codes under the same name never meet the ones in force."""
+    """Other codes under the same name never mix with the current ones."""
     first, _ = loaded
     copied = tmp_path / "out"
     shutil.copytree(first.folder.root, copied, ignore=shutil.ignore_patterns("work"))

@@ -204,7 +204,7 @@ def test_where_nothing_can_be_learned_pairs_have_a_score_and_no_probability(draw
     assert some
     assert all(one.probability is None and one.score is not None for one in some)
     assert not job.folder.groups.exists()
-    assert "told to learn nothing" in job.folder.require("group").counts["why"]
+    assert "learning from the feed's groups is switched off" in job.folder.require("group").counts["why"]
     said = explain_pair(job, some[0].left, some[0].right)
     assert said.suggestion == some[0]
     assert said.least is None
@@ -293,6 +293,6 @@ def test_the_commands(classified, tmp_path):
     one, other = next((row["left_id"], row["right_id"]) for row in pq.read_table(out / "pairs").to_pylist())
     page = said("explain", one, other)
     assert "probability" in page
-    assert "groups:" in page or "both stand in the group" in page
+    assert "groups:" in page or "both are in the group" in page
     wrong = CliRunner().invoke(app, ["group", str(out), "--known", "all"])
     assert "groups.known" in str(wrong.exception)

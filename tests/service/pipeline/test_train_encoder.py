@@ -35,8 +35,8 @@ def test_it_is_measured_on_groups_put_aside_and_kept_only_if_better(trained):
     made, out = trained
     assert made.groups >= 3
     assert [one.space for one in made.figures] == ["raw", "projected"]
-    told = json.loads((out / "measured.json").read_text("utf-8"))
-    assert told["kept"] == made.kept == (made.figures[1].gain.low > 0)
+    measured = json.loads((out / "measured.json").read_text("utf-8"))
+    assert measured["kept"] == made.kept == (made.figures[1].gain.low > 0)
     assert (out / "own.onnx").is_file() == made.kept
     for one in made.figures:
         assert one.gain.mean == pytest.approx(one.trained.mean - one.ours.mean)

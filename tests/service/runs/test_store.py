@@ -15,7 +15,7 @@ def building(store, name, content):
 
 def test_a_generation_comes_into_force_when_the_pointer_is_written(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(RunFolderError, match="no generation is in force"):
+    with pytest.raises(RunFolderError, match="no current generation"):
         _ = store.current
     first = store.publish(building(store, "b", "one"), "g1")
     assert store.current == first == tmp_path / "generations" / "g1"
