@@ -29,9 +29,8 @@ def taught_in_words(job: Job, measured: dict[str, Any]) -> tuple[str, ...]:
     sentences += _guessed(said.get("guesses", {}))
     if folds:
         sentences.append(
-            "No product is measured in spaces that its own group taught: every figure here comes from "
-            f"{folds} rounds, each learned without the groups that it measures. The candidates themselves "
-            "come from spaces that all groups taught."
+            f"Recall is cross-validated by group in {folds} folds. The candidates themselves use spaces learned from "
+            "all groups."
         )
     return tuple(sentences)
 
