@@ -1,5 +1,5 @@
-"""Fusion: what becomes of a text list and an image list.
+"""Fusion of ranked lists into candidates, pairs and groups.
 
-`merge` makes candidates of them; `pairs` (features and classifier) and `groups` (linkage) will be its
-neighbours. Fusion sees ranks and scores, never models.
+`merge` turns text and image lists into candidates, `pairs` scores candidate pairs, and `groups` links pairs into
+groups. Fusion sees ranks and scores, never models.
 """

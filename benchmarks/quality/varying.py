@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.speed.page import Table
 from candidates.catalogue import Catalogue
 from candidates.settings import FeedSettings
-from fusion.groups.varying import SOURCES, Told, tell, what_varies
+from fusion.groups.varying import SOURCES, AttributeValues, attribute_values, what_varies
 from fusion.groups.vocabulary import columns_of, describers, words_of
 from intake.feeds import read_feed
 from service.runs.footprint import footprint
@@ -52,7 +52,9 @@ class Tally:
     fillers: int = 0
     sellers: int = 0
 
-    def add(self, catalogue: Catalogue, told: Told, truth: Sequence[str], removed: NDArray[np.int64]) -> None:
+    def add(
+        self, catalogue: Catalogue, told: AttributeValues, truth: Sequence[str], removed: NDArray[np.int64]
+    ) -> None:
         """Counts one experiment."""
         fillers, names = filler_words(catalogue), own_names(catalogue)
         for product in removed.tolist():
@@ -184,7 +186,7 @@ class Experiment:
 
     def _count(self, tally: Tally, catalogue: Catalogue, attribute: str, removed: NDArray[np.int64]) -> None:
         cut = without_column(catalogue, attribute, removed)
-        told = next((one for one in tell(cut, self.groups, self.lab) if one.attribute == attribute), None)
+        told = next((one for one in attribute_values(cut, self.groups, self.lab) if one.attribute == attribute), None)
         if told is not None:
             tally.add(cut, told, self.truth(attribute), removed[self.members()[removed]])
 

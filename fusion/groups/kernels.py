@@ -1,11 +1,11 @@
-"""The compiled loops of average linkage; import this module only where it is used, since numba takes half a second.
+"""The compiled loops of average linkage. Import this module only where it is used: numba takes half a second.
 
-A cluster is known by its smallest node. Its list of neighbours (node, sum of shares, whether a pair between the two
-was rejected) lies in the room that its members' lists had, chained: joining two clusters hangs one chain behind the
-other, and the next scan of the list brings what points into one cluster together and moves it to the front. A list
-therefore never grows beyond the pairs it came from, and nothing is allocated while clusters are joined.
+A cluster is identified by its smallest node. Its list of neighbours (node, sum of shares, whether a pair between the
+two was rejected) uses the memory of its members' lists, as a chain of segments. Joining two clusters appends one chain
+to the other; the next scan of the list merges the entries for one cluster and moves them to the front. So a list never
+grows beyond the pairs it came from, and nothing is allocated while clusters are joined.
 
-Sums are whole numbers, so they do not depend on the order in which they were made, and neither do ties.
+Sums are integers, so neither they nor ties depend on the order of addition.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 REJECTED, KNOWN, SIZE = 1, 2, 4
-"""What keeps two clusters apart: a rejected pair, two groups of one scope, the greatest size."""
+"""What keeps two clusters apart: a rejected pair, two known groups of one scope, the size limit."""
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def count_neighbours(left: I32, right: I32, component: I32, place: I32, offsets: I64) -> None:
-    """Counts, behind each node's offset, the pairs it is in; those within a node or between components are left out.
+    """Counts the pairs of each node, except pairs within a node or between components.
 
     Args:
-        left: (m,) one node of each pair.
-        right: (m,) the other.
-        component: (n,) component of each node.
-        place: (n,) where its list stands among all lists.
-        offsets: (lists + 1,) counted up.
+        left: (m,): one node of each pair.
+        right: (m,): the other node.
+        component: (n,): component of each node.
+        place: (n,): position of each node's list among all lists.
+        offsets: (lists + 1,): filled in; the count of list i is added to `offsets[i + 1]`.
     """
     for pair in range(len(left)):
-        one, two = left[pair], right[pair]
-        if one != two and component[one] == component[two]:
-            offsets[place[one] + 1] += 1
-            offsets[place[two] + 1] += 1
+        first, second = left[pair], right[pair]
+        if first != second and component[first] == component[second]:
+            offsets[place[first] + 1] += 1
+            offsets[place[second] + 1] += 1
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -54,21 +54,21 @@ def fill_neighbours(
     filled: I64,
     lists: tuple[I32, I64, I8],
 ) -> None:
-    """Writes the pairs that were counted into the lists of both their ends, at `filled` (lists,), which moves on."""
+    """Writes the counted pairs into the lists of both nodes, from position `filled` (lists,) on, which is advanced."""
     nodes, sums, flags = lists
     for pair in range(len(left)):
-        one, two = left[pair], right[pair]
-        if one != two and component[one] == component[two]:
-            one, two = place[one], place[two]
-            nodes[filled[one]], sums[filled[one]], flags[filled[one]] = two, share[pair], rejected
-            nodes[filled[two]], sums[filled[two]], flags[filled[two]] = one, share[pair], rejected
-            filled[one] += 1
-            filled[two] += 1
+        first, second = left[pair], right[pair]
+        if first != second and component[first] == component[second]:
+            first, second = place[first], place[second]
+            nodes[filled[first]], sums[filled[first]], flags[filled[first]] = second, share[pair], rejected
+            nodes[filled[second]], sums[filled[second]], flags[filled[second]] = first, share[pair], rejected
+            filled[first] += 1
+            filled[second] += 1
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def find(node: int, parent: I32) -> int:
-    """The cluster that a node is in now; shortens the way to it."""
+    """The cluster that a node is in now; shortens the path to it."""
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -77,9 +77,9 @@ def find(node: int, parent: I32) -> int:
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def _gather(own: int, state: tuple[Any, ...], lists: tuple[I32, I64, I8]) -> int:
-    """Brings the list of a cluster together, one entry a neighbouring cluster; returns how many there are.
+    """Merges a cluster's list into one entry per neighbouring cluster and returns their number.
 
-    What is written never overtakes what is read: both go along the same chain, and entries only become fewer.
+    Writing never overtakes reading: both follow the same chain, and the number of entries only shrinks.
     """
     parent, _, offsets, used, following, last, _, _, slot = state
     nodes, sums, flags = lists
@@ -110,13 +110,13 @@ def _gather(own: int, state: tuple[Any, ...], lists: tuple[I32, I64, I8]) -> int
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def _same_scope(one: int, two: int, state: tuple[Any, ...], labels: tuple[I64, I32, I32]) -> bool:
-    """Whether one scope states two different groups for the two clusters."""
+def _same_scope(first: int, second: int, state: tuple[Any, ...], labels: tuple[I64, I32, I32]) -> bool:
+    """Whether the two clusters contain different known groups of one scope."""
     label_head, label_next = state[6], state[7]
     starts, scopes, groups = labels
-    mine = label_head[one]
+    mine = label_head[first]
     while mine >= 0:
-        other = label_head[two]
+        other = label_head[second]
         while other >= 0:
             for i in range(starts[mine], starts[mine + 1]):
                 for j in range(starts[other], starts[other + 1]):
@@ -128,13 +128,13 @@ def _same_scope(one: int, two: int, state: tuple[Any, ...], labels: tuple[I64, I
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def _apart(one: int, two: int, flag: int, most: int, state: tuple[Any, ...], labels: tuple[I64, I32, I32]) -> int:
+def _apart(first: int, second: int, flag: int, most: int, state: tuple[Any, ...], labels: tuple[I64, I32, I32]) -> int:
     """What keeps two clusters apart, as bits; 0 where they may be joined."""
     size = state[1]
     why = REJECTED if flag else 0
-    if size[one] + size[two] > most:
+    if size[first] + size[second] > most:
         why |= SIZE
-    if _same_scope(one, two, state, labels):
+    if _same_scope(first, second, state, labels):
         why |= KNOWN
     return why
 
@@ -148,9 +148,9 @@ def _best(
     lists: tuple[I32, I64, I8],
     labels: tuple[I64, I32, I32],
 ) -> tuple[float, int]:
-    """The linkage to the best later cluster that `own` may be joined with, and that cluster; −1 where there is none.
+    """The linkage to the best later cluster that `own` may be joined with, and that cluster; −1 if there is none.
 
-    Clears `slot` on the way, so a call of `_gather` must come before each call.
+    Clears `slot`, so `_gather` must be called before each call.
     """
     _, size, offsets, used, following, _, _, _, slot = state
     nodes, sums, flags = lists
@@ -179,7 +179,7 @@ def _note(
     lists: tuple[I32, I64, I8],
     labels: tuple[I64, I32, I32],
 ) -> int:
-    """What keeps a finished cluster from clusters that it reaches the threshold with, as bits; clears `slot`."""
+    """What keeps a finished cluster apart from others at or above the threshold, as bits; clears `slot`."""
     _, size, offsets, used, following, _, _, _, slot = state
     nodes, sums, flags = lists
     why = 0
@@ -195,20 +195,20 @@ def _note(
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def _join(one: int, two: int, state: tuple[Any, ...]) -> None:
-    """Joins the cluster `two` to `one`, which is the earlier."""
+def _join(first: int, second: int, state: tuple[Any, ...]) -> None:
+    """Joins the cluster `second` to `first`, which comes before it."""
     parent, size, _, _, following, last, label_head, label_next, _ = state
-    parent[two] = one
-    size[one] += size[two]
-    following[last[one]] = two
-    last[one] = last[two]
-    if label_head[one] < 0:
-        label_head[one] = label_head[two]
-    elif label_head[two] >= 0:
-        tail = label_head[one]
+    parent[second] = first
+    size[first] += size[second]
+    following[last[first]] = second
+    last[first] = last[second]
+    if label_head[first] < 0:
+        label_head[first] = label_head[second]
+    elif label_head[second] >= 0:
+        tail = label_head[first]
         while label_next[tail] >= 0:
             tail = label_next[tail]
-        label_next[tail] = label_head[two]
+        label_next[tail] = label_head[second]
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -223,22 +223,22 @@ def link(
     parent: I32,
     why: I8,
 ) -> None:
-    """Average linkage, one component after the other: the best pair of clusters that may be joined is, until none is.
+    """Average linkage, component by component: joins the best pair of clusters that may be joined until there is none.
 
-    Each cluster stands in a heap by a bound: its linkage to its best later cluster when its list was last scanned.
-    Joining others can't raise that (the average of two is no greater than the greater), so a cluster whose best
-    neighbour is unchanged when it comes to the top has the greatest linkage of all, and any other is scanned again.
+    The heap orders clusters by an upper bound: their linkage to their best later cluster when their list was last
+    scanned. Joining other clusters can't raise it (an average of two is never above the larger). So if the best
+    neighbour of the top cluster is unchanged, that linkage is the highest of all; otherwise the cluster is rescanned.
 
     Args:
-        bounds: (components + 1,) component c has the nodes `bounds[c]:bounds[c + 1]`.
-        threshold: Least linkage.
-        most: Greatest number of products in a cluster that is made by joining.
-        size: (nodes,) products of each node; becomes those of the cluster for its smallest node.
-        offsets: (nodes + 1,) of the lists.
-        lists: Neighbour, sum of shares and whether it was rejected, for each entry; overwritten.
-        labels: Offsets (nodes + 1,), scopes and groups: what is said of each node.
-        parent: (nodes,) filled with the cluster of each node, its smallest one.
-        why: (nodes,) filled, for smallest nodes, with what kept the cluster from others.
+        bounds: (components + 1,): component c has the nodes `bounds[c]:bounds[c + 1]`.
+        threshold: Lowest linkage at which clusters are joined.
+        most: Largest number of products in a cluster made by joining.
+        size: (nodes,): products in each node; updated to those of the cluster for its smallest node.
+        offsets: (nodes + 1,): offsets of the lists.
+        lists: Neighbour, sum of shares, and whether the pair was rejected, for each entry; overwritten.
+        labels: Offsets (nodes + 1,), scopes and groups: the known groups in each node.
+        parent: (nodes,): filled in with the cluster of each node, its smallest node.
+        why: (nodes,): filled in, for smallest nodes, with what kept the cluster apart from others.
     """
     n = len(offsets) - 1
     used, following = np.diff(offsets), np.full(n, -1, np.int32)
@@ -280,7 +280,7 @@ def _scan(
     seen: I64,
     heap: Any,
 ) -> None:
-    """Finds the best neighbour of a cluster and enters it in the heap, where it has one."""
+    """Finds the best neighbour of a cluster and, if it has one, pushes the cluster onto the heap."""
     if _gather(node, state, lists) == 0:
         return
     linkage, other = _best(node, threshold, most, state, lists, labels)

@@ -1,8 +1,8 @@
-"""Grouping beside known groups: they are kept, learned from, or not looked at; and what became of each of them.
+"""Grouping with known groups, which are kept, used for training only, or hidden, and what happened to each of them.
 
-A known group is a statement within its scope (a seller, or the whole feed where groups are declared global), as in
-`candidates.qrels`: two of its members are variants, members of two groups of one scope are not, and about products
-of two scopes it says nothing. Pairs judged one by one come before groups, and a rejected pair before all else.
+A known group is valid within its scope (a seller, or the whole feed if groups are declared global), as in
+`candidates.qrels`: two of its members are variants, members of two groups of one scope are not, and it says nothing
+about products of two scopes. Judged pairs take priority over groups, and rejected pairs over everything else.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 Known = Literal["keep", "learn", "hide"]
-"""What is done with known groups: `keep`, they stay whole, are extended by products without a group and merged with
-groups of other scopes; `learn`, they served learning alone and may come out otherwise, which is reported; `hide`,
-they are not looked at, and nothing depends on them."""
+"""How known groups are used: with `keep` they stay whole, gain products without a group and are merged with groups of
+other scopes; with `learn` they are only used for training, and differences are reported; with `hide` they have no
+effect at all."""
 
 
 class Fate(IntFlag):
-    """What became of a known group, as bits."""
+    """What happened to a known group, as bits."""
 
     KEPT = 1
     EXTENDED = 2
@@ -39,21 +39,21 @@ class Fate(IntFlag):
 
 
 DOUBTS = Fate.SPLIT | Fate.WEAK | Fate.REJECTED
-"""What makes a known group doubtful."""
+"""The fates that make a known group doubtful."""
 
 
 @dataclass(frozen=True)
 class KnownGroup:
-    """What became of one known group.
+    """What happened to one known group.
 
     Attributes:
         number: Its number in `Qrels.groups`.
-        scope: Who states it, as in `Qrels.scopes`.
+        scope: Its source, as in `Qrels.scopes`.
         members: Its rows.
-        fate: What became of it.
+        fate: What happened to it.
         mean: Mean probability of the pairs within it; NaN for a single product.
-        added: Rows of products without a known group that stand with its members now.
-        merged: Numbers of other known groups whose members stand with its members now.
+        added: Rows of products without a known group that are now in a group with its members.
+        merged: Numbers of other known groups whose members are now in a group with its members.
     """
 
     number: int
@@ -66,22 +66,22 @@ class KnownGroup:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Why it is doubtful, in words; empty where it is not."""
-        said = {
-            Fate.REJECTED: "holds a rejected pair",
-            Fate.SPLIT: "its products stand in different groups",
-            Fate.WEAK: f"mean probability within it is only {self.mean:.2f}",
+        """Why it is doubtful, in words; empty if it is not."""
+        words = {
+            Fate.REJECTED: "contains a rejected pair",
+            Fate.SPLIT: "its products are in different groups now",
+            Fate.WEAK: f"the mean probability of its pairs is only {self.mean:.2f}",
         }
-        return tuple(words for fate, words in said.items() if fate & self.fate)
+        return tuple(reason for fate, reason in words.items() if fate & self.fate)
 
 
 @dataclass(frozen=True, eq=False)
 class KnownGroups:
-    """What became of every known group; by position 0 … k, in ascending order of their numbers.
+    """What happened to each of k known groups, in ascending order of their numbers.
 
     Attributes:
         numbers: int32 (k,): number in `Qrels.groups`.
-        scopes: int32 (k,): who states it.
+        scopes: int32 (k,): source of the group.
         fates: uint8 (k,): `Fate`.
         mean: float32 (k,): mean probability of the pairs within it.
         members: int64 (k + 1) offsets and int32 rows.
@@ -115,7 +115,7 @@ class KnownGroups:
         return (self[position] for position in range(len(self)))
 
     def doubtful(self) -> I32:
-        """Positions of the doubtful ones."""
+        """Positions of the doubtful groups."""
         return np.flatnonzero(self.fates & np.uint8(DOUBTS)).astype(np.int32)
 
 
@@ -130,22 +130,21 @@ def group_products(
     prior: float = 0.0,
     most: int = 0,
 ) -> tuple[Grouping, KnownGroups]:
-    """Groups products by average linkage, with known groups treated as the setting says.
+    """Groups products by average linkage, with known groups kept, learned or hidden.
 
     Args:
-        qrels: The products, their known groups, and pairs judged one by one. Accepted pairs are kept together and
-            rejected ones apart whatever `known` says.
+        qrels: The products, their known groups and judged pairs. Accepted pairs are kept together and rejected ones
+            apart, whatever `known` is.
         left: (m,): one row of each candidate pair.
         right: (m,): the other row.
-        probability: (m,): how probable it is that the two are variants.
-        known: What is done with known groups.
-        threshold: Least mean probability between clusters that are joined; known groups whose own mean is lower are
-            doubtful.
-        prior: Probability of a pair that is no candidate.
-        most: Greatest number of products in a group made by joining; 0: no limit.
+        probability: (m,): probability that the two are variants.
+        known: How known groups are used.
+        threshold: Lowest mean probability at which clusters are joined; known groups with a lower mean are doubtful.
+        prior: Probability of a pair that is not a candidate.
+        most: Largest number of products in a group made by joining; 0 for no limit.
 
     Returns:
-        The groups, and what became of each known group (of none where they are hidden).
+        The groups, and what happened to each known group (empty if they are hidden).
     """
     n = len(qrels.items)
     rules = _constraints(qrels, known)
@@ -157,9 +156,9 @@ def group_products(
 
 
 def _constraints(qrels: Qrels, known: Known) -> Constraints:
-    one, two = (part.astype(np.int32) for part in np.divmod(qrels.keys, max(1, len(qrels.items))))
-    accepted, rejected = ((qrels.values == value) & (one != two) for value in (VARIANT, NOT_A_VARIANT))
-    judged = Constraints(one[accepted], two[accepted], one[rejected], two[rejected])
+    left, right = (part.astype(np.int32) for part in np.divmod(qrels.keys, max(1, len(qrels.items))))
+    accepted, rejected = ((qrels.values == value) & (left != right) for value in (VARIANT, NOT_A_VARIANT))
+    judged = Constraints(left[accepted], right[accepted], left[rejected], right[rejected])
     return replace(judged, groups=qrels.groups, scopes=qrels.scopes) if known == "keep" else judged
 
 
@@ -185,38 +184,38 @@ def _fates(
     fates[np.diff(added[0]) > 0] |= np.uint8(Fate.EXTENDED)
     fates[np.diff(merged[0]) > 0] |= np.uint8(Fate.MERGED)
     fates[mean[numbers] < threshold] |= np.uint8(Fate.WEAK)
-    one, two = groups[rejected[0]], groups[rejected[1]]
-    fates[place[one[(one == two) & (one >= 0)]]] |= np.uint8(Fate.REJECTED)
+    left_group, right_group = groups[rejected[0]], groups[rejected[1]]
+    fates[place[left_group[(left_group == right_group) & (left_group >= 0)]]] |= np.uint8(Fate.REJECTED)
     members = _lists(np.stack([which, rows]), len(numbers))
     return KnownGroups(numbers, scopes[rows[first]], fates, mean[numbers], members, added, merged)
 
 
 def _added(grouping: Grouping, groups: I32, met: I64) -> tuple[I64, I32]:
-    """Products without a known group in the groups that each known group's members stand in."""
+    """Products without a known group in the groups that each known group's members are in."""
     offsets, members = grouping.members()
-    one, two = met[:, met[1] >= 0]
-    sizes = np.diff(offsets)[two]
+    known_place, group = met[:, met[1] >= 0]
+    sizes = np.diff(offsets)[group]
     ends = np.cumsum(sizes)
-    rows = members[np.repeat(offsets[two] - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)]
-    pairs = np.stack([np.repeat(one, sizes), rows])
+    rows = members[np.repeat(offsets[group] - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)]
+    pairs = np.stack([np.repeat(known_place, sizes), rows])
     return _lists(pairs[:, groups[rows] < 0], int(met[0].max(initial=-1)) + 1)
 
 
 def _merged(met: I64, numbers: I32) -> tuple[I64, I32]:
-    """Other known groups that stand in the same groups."""
+    """Other known groups with members in the same groups."""
     order = np.argsort(met[1], kind="stable")
-    one, two = met[:, order][:, met[1, order] >= 0]
-    sizes = np.bincount(two, minlength=1)[two]
-    starts = np.searchsorted(two, two)
-    others = one[np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))]
-    pairs = np.stack([np.repeat(one, sizes), others])
+    known_place, group = met[:, order][:, met[1, order] >= 0]
+    sizes = np.bincount(group, minlength=1)[group]
+    starts = np.searchsorted(group, group)
+    others = known_place[np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))]
+    pairs = np.stack([np.repeat(known_place, sizes), others])
     pairs = np.unique(pairs[:, pairs[0] != pairs[1]], axis=1)
     offsets, places = _lists(pairs, len(numbers))
     return offsets, numbers[places]
 
 
 def _lists(pairs: NDArray[np.integer], count: int) -> tuple[I64, I32]:
-    """Second numbers of each of `count` first numbers, ascending, in compressed-sparse-row form."""
+    """The second numbers of each of `count` first numbers, ascending, in compressed-sparse-row form."""
     ordered = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     return np.searchsorted(ordered[0], np.arange(count + 1)).astype(np.int64), ordered[1].astype(np.int32)
 

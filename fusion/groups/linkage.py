@@ -1,17 +1,16 @@
 """Average linkage over candidate pairs: groups whose products are probable variants of each other on average.
 
 The method is UPGMA (Sokal and Michener, "A statistical method for evaluating systematic relationships", University
-of Kansas Science Bulletin 38, 1958): the two clusters whose pairs have the greatest mean probability are joined, until
-no two reach the threshold. A pair that is no candidate counts in the mean as the stated prior, by default 0. So one
-mistaken pair does not bring two groups together, as it does where components of a graph are taken for groups.
+of Kansas Science Bulletin 38, 1958): the two clusters whose pairs have the highest mean probability are joined, until
+no two reach the threshold. A pair that is not a candidate counts in the mean as the prior, by default 0. So one wrong
+pair does not join two groups, as it would if groups were connected components.
 
-**What is left out, and why nothing changes.** A mean reaches the threshold only where one of its pairs does (the
-prior lies below it). So every group lies within one component of the graph of pairs that reach the threshold, pairs
-between two components never decide anything, and neither does a product without such a pair. Within a component all
-pairs count, weak ones too.
+**An exact shortcut.** The prior is below the threshold, so a mean reaches the threshold only if one of its pairs does.
+Every group therefore lies within one component of the graph of pairs that reach the threshold. Pairs between two
+components and products without such a pair can be ignored. Within a component all pairs count, weak ones too.
 
-**Ties and rounding.** Probabilities are taken as multiples of 2⁻³⁰ and summed as whole numbers, so no result depends
-on the order of sums or pairs. Of pairs of clusters with equal linkage, the one with the smallest row is joined first.
+**Ties and rounding.** Probabilities are rounded to multiples of 2⁻³⁰ and summed as integers, so no result depends on
+the order of sums or pairs. Among pairs of clusters with equal linkage, the one with the smallest row is joined first.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 THRESHOLD = 0.25
-"""Least mean probability at which two clusters are joined."""
+"""Lowest mean probability at which two clusters are joined."""
 
 _UNIT = float(2**30)
-"""Shares of probability are counted in units of 1 / 2³⁰, which float32 reaches from 2⁻⁷ upwards without loss."""
+"""Probabilities are counted in units of 2⁻³⁰, which is exact for float32 values from 2⁻⁷ upwards."""
 
 
 class Note(IntFlag):
-    """What a person should know about a group, as bits."""
+    """Remarks about a group for the person who reviews it, as bits."""
 
     REJECTED = 1
     KNOWN = 2
@@ -47,13 +46,13 @@ class Note(IntFlag):
 
 
 WORDS = {
-    Note.REJECTED: "kept apart from other products by a rejected pair",
-    Note.KNOWN: "kept apart from another known group of the same seller",
-    Note.SIZE: "kept apart from other products by the greatest size of a group",
-    Note.CONTRADICTION: "doubtful: accepted pairs and known groups here contradict a rejected pair, which prevails",
-    Note.LARGE: "greater than the greatest size: accepted pairs and known groups are kept whole",
+    Note.REJECTED: "not joined with other products because of a rejected pair",
+    Note.KNOWN: "not joined with another known group of the same seller",
+    Note.SIZE: "not joined with other products because the group would be too large",
+    Note.CONTRADICTION: "doubtful: a rejected pair, which was followed, contradicts accepted pairs or known groups",
+    Note.LARGE: "larger than the limit, because accepted pairs and known groups are kept together",
 }
-"""Each note in words."""
+"""The text of each note."""
 
 
 def _none() -> I32:
@@ -65,14 +64,14 @@ class Constraints:
     """What grouping must respect, whatever the probabilities.
 
     Attributes:
-        must_left: int32: one row of each pair that belongs together; where they contradict a rejected pair the
-            earlier of them count first.
+        must_left: int32: one row of each pair that belongs together. If such pairs contradict a rejected pair, earlier
+            ones have priority.
         must_right: int32: the other row.
-        cannot_left: int32: one row of each rejected pair; the two are never in one group, not through others either.
+        cannot_left: int32: one row of each rejected pair; the two are never in one group, not even through other pairs.
         cannot_right: int32: the other row.
-        groups: int32 (n,): known group of each product, −1 without; empty where none is to be kept. Its products belong
-            together, behind the pairs above.
-        scopes: int32 (n,): who states the group. Two groups of one scope are never brought together by linkage.
+        groups: int32 (n,): known group of each product, −1 for none; empty if no known groups are kept. The products of
+            a group belong together, with lower priority than the pairs above.
+        scopes: int32 (n,): source of the known group. Linkage never joins two groups of one scope.
     """
 
     must_left: I32 = field(default_factory=_none)
@@ -88,10 +87,9 @@ class Grouping:
     """The groups of a catalogue's products.
 
     Attributes:
-        groups: int32 (n,): number of each product's group, −1 for a product alone; groups are numbered by their
-            smallest row.
+        groups: int32 (n,): number of each product's group, −1 for none. Groups are numbered by their smallest row.
         strength: float32 (groups,): mean probability of the pairs within each group.
-        notes: uint8 (n,): `Note` of each product's group, or of the product alone; equal for all of a group.
+        notes: uint8 (n,): `Note` bits of each product's group, or of a product without one; equal within a group.
     """
 
     groups: I32
@@ -108,8 +106,8 @@ class Grouping:
         sizes = np.bincount(self.groups[self.groups >= 0], minlength=len(self))
         return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), order[alone:]
 
-    def said(self, row: int) -> tuple[str, ...]:
-        """The notes of a product and its group in words."""
+    def notes_of(self, row: int) -> tuple[str, ...]:
+        """The texts of the notes on a product and its group."""
         return tuple(words for note, words in WORDS.items() if note & int(self.notes[row]))
 
 
@@ -127,19 +125,19 @@ def average_linkage(
     """Groups products by average linkage over candidate pairs.
 
     Args:
-        n: Products.
-        left: (m,): one row of each candidate pair; a pair stands there once.
+        n: Number of products.
+        left: (m,): one row of each candidate pair; each pair once.
         right: (m,): the other row.
-        probability: (m,): how probable it is that the two are variants.
-        threshold: Least mean probability between two clusters that are joined.
-        prior: Probability of a pair that is no candidate, below the threshold.
-        most: Greatest number of products in a group that is made by joining; 0: no limit. What belongs together by
-            `constraints` stays together even so.
-        constraints: Pairs that belong together, rejected pairs, and known groups to be kept apart.
+        probability: (m,): probability that the two are variants.
+        threshold: Lowest mean probability at which two clusters are joined.
+        prior: Probability of a pair that is not a candidate; must be below the threshold.
+        most: Largest number of products in a group made by joining; 0 for no limit. Products that belong together by
+            `constraints` stay together even if they exceed it.
+        constraints: Pairs that belong together, rejected pairs, and known groups to keep apart.
 
     Raises:
-        VariantsError: A row is no product, a pair stands there twice or joins a product with itself, a probability
-            is none, or the threshold is not above the prior.
+        VariantsError: A row is not a product, a pair occurs twice or joins a product with itself, a probability is not
+            between 0 and 1, or the threshold is not above the prior.
     """
     pairs = _checked(n, left, right, probability, threshold, prior)
     rules = _with_known(constraints or Constraints(), pairs)
@@ -153,7 +151,7 @@ def average_linkage(
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Candidate pairs that have been checked, rows as int32."""
+    """Validated candidate pairs, rows as int32."""
 
     left: I32
     right: I32
@@ -175,24 +173,24 @@ def _checked(
             f"threshold {threshold} with prior {prior}", "Choose 0 ≤ prior < threshold ≤ 1, the threshold above 0"
         )
     pairs = _Pairs(np.asarray(left), np.asarray(right), np.asarray(probability))
-    _refuse(pairs, (pairs.left < 0) | (pairs.left >= n) | (pairs.right < 0) | (pairs.right >= n), f"not in 0…{n - 1}")
-    _refuse(pairs, pairs.left == pairs.right, "a product with itself")
-    _refuse(pairs, ~((pairs.probability >= 0) & (pairs.probability <= 1)), "no probability from 0 to 1")
-    narrow = [one.astype(np.int32, copy=False) for one in (pairs.left, pairs.right)]
+    _raise_if(pairs, (pairs.left < 0) | (pairs.left >= n) | (pairs.right < 0) | (pairs.right >= n), f"not in 0…{n - 1}")
+    _raise_if(pairs, pairs.left == pairs.right, "a product with itself")
+    _raise_if(pairs, ~((pairs.probability >= 0) & (pairs.probability <= 1)), "not a probability between 0 and 1")
+    narrow = [side.astype(np.int32, copy=False) for side in (pairs.left, pairs.right)]
     pairs = _Pairs(narrow[0], narrow[1], pairs.probability)
     keys = np.sort(_keys(n, pairs.left, pairs.right))
     twice = np.flatnonzero(keys[1:] == keys[:-1])
     if len(twice):
-        one, two = divmod(int(keys[twice[0]]), n)
-        raise VariantsError(f"the pair of rows {one} and {two} stands there more than once", "Give each pair once")
+        first, second = divmod(int(keys[twice[0]]), n)
+        raise VariantsError(f"the pair of rows {first} and {second} occurs more than once", "List each pair once")
     return pairs
 
 
 def _with_known(rules: Constraints, pairs: _Pairs) -> Constraints:
-    """The constraints with pairs that hold each known group together behind the accepted ones.
+    """Adds pairs that keep each known group together, after the accepted pairs.
 
-    First a group's candidate pairs, the most probable before others, then all its rows with its first. The order
-    matters only where a group holds a rejected pair: then those stay together that are most probable.
+    A group's candidate pairs come first, most probable first, then all its rows with its first row. The order matters
+    only if a group contains a rejected pair: then the most probable pairs stay together.
     """
     groups = rules.groups
     if not len(groups):
@@ -212,11 +210,11 @@ def _with_known(rules: Constraints, pairs: _Pairs) -> Constraints:
     )
 
 
-def _refuse(pairs: _Pairs, broken: NDArray[np.bool_], why: str) -> None:
+def _raise_if(pairs: _Pairs, broken: NDArray[np.bool_], why: str) -> None:
     if broken.any():
         first = int(np.argmax(broken))
-        said = f"{pairs.left[first]}, {pairs.right[first]}, probability {pairs.probability[first]}"
-        raise VariantsError(f"pair {first} of {len(broken):,} ({said}): {why}", "Leave it out or classify it again")
+        shown = f"{pairs.left[first]}, {pairs.right[first]}, probability {pairs.probability[first]}"
+        raise VariantsError(f"pair {first} of {len(broken):,} ({shown}): {why}", "Remove it or classify it again")
 
 
 def _keys(n: int, left: I32, right: I32) -> I64:
@@ -228,14 +226,14 @@ def _keys(n: int, left: I32, right: I32) -> I64:
 
 
 def units_of(n: int, rules: Constraints) -> tuple[I32, NDArray[np.bool_]]:
-    """The products that belong together whatever the probabilities; a rejected pair comes before that.
+    """Units of products that belong together whatever the probabilities; rejected pairs take priority.
 
-    Where products that belong together, through others too, hold a rejected pair, they are put together one pair
-    after the other in the order given, passing over those that would bring a rejected pair together.
+    If a connected set of such products contains a rejected pair, its pairs are joined one by one in order, skipping
+    those that would bring a rejected pair together.
 
     Returns:
-        int32 (n,): the smallest row of each product's unit, and bool (n,): whether what belongs together there
-        contradicts a rejected pair.
+        int32 (n,): the smallest row of each product's unit, and bool (n,): whether pairs that belong together
+        contradict a rejected pair there.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -247,12 +245,12 @@ def units_of(n: int, rules: Constraints) -> tuple[I32, NDArray[np.bool_]]:
     component = connected_components(linked, directed=False)[1]
     smallest = np.full(n, n, np.int32)
     np.minimum.at(smallest, component, units)
-    bad = np.zeros(n, bool)
-    bad[component[rules.cannot_left[component[rules.cannot_left] == component[rules.cannot_right]]]] = True
-    contradicted = bad[component]
+    contradictory = np.zeros(n, bool)
+    contradictory[component[rules.cannot_left[component[rules.cannot_left] == component[rules.cannot_right]]]] = True
+    contradicted = contradictory[component]
     units = np.where(contradicted, units, smallest[component]).astype(np.int32)
     pairs = contradicted[rules.must_left]
-    for root, rows in _cautiously(rules.must_left[pairs], rules.must_right[pairs], _enemies(rules, contradicted)):
+    for root, rows in _joined_in_order(rules.must_left[pairs], rules.must_right[pairs], _enemies(rules, contradicted)):
         units[rows] = root
     return units, contradicted
 
@@ -260,34 +258,34 @@ def units_of(n: int, rules: Constraints) -> tuple[I32, NDArray[np.bool_]]:
 def _enemies(rules: Constraints, among: NDArray[np.bool_]) -> dict[int, set[int]]:
     enemies: dict[int, set[int]] = defaultdict(set)
     kept = among[rules.cannot_left] & among[rules.cannot_right]
-    for one, two in zip(rules.cannot_left[kept].tolist(), rules.cannot_right[kept].tolist(), strict=True):
-        enemies[one].add(two)
-        enemies[two].add(one)
+    for left, right in zip(rules.cannot_left[kept].tolist(), rules.cannot_right[kept].tolist(), strict=True):
+        enemies[left].add(right)
+        enemies[right].add(left)
     return enemies
 
 
-def _cautiously(left: I32, right: I32, enemies: dict[int, set[int]]) -> Iterator[tuple[int, list[int]]]:
-    """Joins pairs in order but for those that would bring enemies together; yields smallest rows and members."""
+def _joined_in_order(left: I32, right: I32, enemies: dict[int, set[int]]) -> Iterator[tuple[int, list[int]]]:
+    """Joins pairs in order, except those that would bring enemies together; yields smallest rows and members."""
     unit = {row: row for row in np.unique(np.concatenate([left, right])).tolist()}
     members = {row: [row] for row in unit}
-    for one, two in zip(left.tolist(), right.tolist(), strict=True):
-        one, two = sorted((unit[one], unit[two]))
-        if one == two or two in enemies[one]:
+    for low, high in zip(left.tolist(), right.tolist(), strict=True):
+        low, high = sorted((unit[low], unit[high]))
+        if low == high or high in enemies[low]:
             continue
-        for row in members[two]:
-            unit[row] = one
-        members[one] += members.pop(two)
-        for enemy in enemies.pop(two, set()):
-            enemies[enemy].remove(two)
-            enemies[enemy].add(one)
-            enemies[one].add(enemy)
+        for row in members[high]:
+            unit[row] = low
+        members[low] += members.pop(high)
+        for enemy in enemies.pop(high, set()):
+            enemies[enemy].remove(high)
+            enemies[enemy].add(low)
+            enemies[low].add(enemy)
     yield from members.items()
 
 
 def _linked(
     pairs: _Pairs, node_of: I32, nodes: int, most: int, rules: Constraints, threshold: float, prior: float
 ) -> tuple[I32, NDArray[np.int8]]:
-    """Average linkage of units: the first node of each node's cluster, and, for first nodes, why it ends there."""
+    """Average linkage of units: the first node of each node's cluster and, for first nodes, what kept it apart."""
     from fusion.groups import kernels
 
     left, right = node_of[pairs.left], node_of[pairs.right]
@@ -313,7 +311,7 @@ def _lists(
 ) -> tuple[I64, tuple[I32, I64, NDArray[np.int8]]]:
     """Neighbours of each node within its component, in compressed-sparse-row form.
 
-    A rejected pair adds no share and is an entry of its own, beside that of the candidate pair where there is one.
+    A rejected pair has a share of 0 and its own entry, beside that of the candidate pair if there is one.
     """
     from fusion.groups import kernels
 
@@ -329,9 +327,9 @@ def _lists(
 
 
 def _shares(probability: NDArray[np.floating], prior: float) -> I32:
-    """What each pair adds to a sum over a pair that is no candidate, in whole units."""
+    """How much more each pair adds to a sum than a pair that is not a candidate, in integer units."""
     shares = np.empty(len(probability), np.int32)
-    for start in range(0, len(shares), 2**22):  # In blocks, since float64 of all pairs would be the greatest array.
+    for start in range(0, len(shares), 2**22):  # In blocks: all pairs as float64 would be the largest array of all.
         block = probability[start : start + 2**22].astype(np.float64)
         shares[start : start + 2**22] = np.rint(block * _UNIT) - round(prior * _UNIT)
     return shares
@@ -341,8 +339,8 @@ def _components(left: I32, right: I32, strong: NDArray[np.bool_], nodes: int) ->
     """Components of the graph of strong pairs.
 
     Returns:
-        The component of each node; the nodes of components of two or more, one component behind the other and
-        ascending in each; and where each of these begins and the last ends.
+        The component of each node; the nodes of components of two or more, component by component and ascending in
+        each; and the start of each of these components, with the end of the last.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -358,13 +356,13 @@ def _components(left: I32, right: I32, strong: NDArray[np.bool_], nodes: int) ->
 
 
 def _labels(rules: Constraints, node_of: I32, place: I32, count: int) -> tuple[I64, I32, I32]:
-    """Which group of which scope stands in each node, once each, in compressed-sparse-row form."""
+    """Distinct known groups and scopes in each node, in compressed-sparse-row form."""
     rows = np.flatnonzero(rules.groups >= 0) if len(rules.groups) else np.zeros(0, np.int64)
     rows = rows[place[node_of[rows]] >= 0]
-    said = np.stack([place[node_of[rows]], rules.scopes[rows], rules.groups[rows]]) if len(rows) else np.zeros((3, 0))
-    said = np.unique(said.astype(np.int32), axis=1)
-    offsets = np.searchsorted(said[0], np.arange(count + 1)).astype(np.int64)
-    return offsets, np.ascontiguousarray(said[1]), np.ascontiguousarray(said[2])
+    stated = np.stack([place[node_of[rows]], rules.scopes[rows], rules.groups[rows]]) if len(rows) else np.zeros((3, 0))
+    stated = np.unique(stated.astype(np.int32), axis=1)
+    offsets = np.searchsorted(stated[0], np.arange(count + 1)).astype(np.int64)
+    return offsets, np.ascontiguousarray(stated[1]), np.ascontiguousarray(stated[2])
 
 
 def _grouping(
@@ -393,15 +391,15 @@ def mean_within(
     count: int,
     prior: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Mean probability of the pairs within each of `count` groups, float32; NaN where a group has a single product.
+    """Mean probability of the pairs within each of `count` groups, float32; NaN for groups of a single product.
 
     Args:
         left: (m,): one row of each candidate pair.
         right: (m,): the other row.
         probability: (m,).
-        groups: (n,): group of each product, −1 without.
+        groups: (n,): group of each product, −1 for none.
         count: Number of groups.
-        prior: Probability of a pair that is no candidate.
+        prior: Probability of a pair that is not a candidate.
     """
     inside = np.flatnonzero((groups[left] == groups[right]) & (groups[left] >= 0))
     where = groups[left[inside]]

@@ -1,9 +1,9 @@
 """What varies in each group: `colour: black, navy; size: S–XL`, from columns, from words, and from pictures.
 
-A product's value is taken from the first that has one: its column; its words, as far as the catalogue's own columns
-prove what they mean (`fusion.groups.vocabulary`); the colour of its picture, named as its nearest neighbours in
-CIELAB whose column is known. What can't be told well enough is left open. Only values of the catalogue's own columns
-and quantities (`500 ml`, `3-pack`) are ever named, so no seller's name and no filler word can be.
+A product's value comes from the first of these sources that has one: its column; its words, if the catalogue's own
+columns prove what they mean (`fusion.groups.vocabulary`); or the colour of its picture, named after the nearest
+pictures in CIELAB whose column is known. Values that are too uncertain are left open. Only values of the catalogue's
+own columns and quantities (`500 ml`, `3-pack`) are ever shown, so a seller's name or a filler word never is.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ from fusion.groups.vocabulary import (
     ANYWHERE,
     WITHIN_A_SELLER,
     Column,
-    Said,
+    WordValues,
     columns_of,
     columns_of_titles,
     describers,
-    said_in_words,
+    values_in_words,
 )
 
 SOURCES = ("column", "words", "picture")
-"""Where a value can come from, the surest first."""
+"""Where a value can come from, most reliable first."""
 
 COLOUR, SIZE, PICTURE_COLOUR = "color", "size", "picture colour"
 
 LEAST_TRUST = 0.75
-"""A value from words or a picture is named when it is right at least so often."""
+"""A value from words or a picture is shown only if such values are right at least this often."""
 
 FAR_APART = 30.0
-"""Pictures differ in colour, where no name can be given, when their mean lightness or one of the two colour axes of
-CIELAB differs by so much: of garments photographed in one and the same named colour nine of ten pairs lie nearer."""
+"""Where no colour can be named, pictures count as different in colour if their mean lightness or one of the two
+colour axes of CIELAB differs by this much. Nine in ten pairs of garments of the same named colour differ by less."""
 
 _COLUMN, _WORDS, _PICTURE = range(3)
 _UNKNOWN = -1
 
 _NEIGHBOURS, _SPARE = 20, 12
-"""Pictures that vote on a colour's name; further ones asked because those of the own group do not vote."""
+"""Pictures that vote on the name of a colour, and extra ones searched because the product's own group has no vote."""
 
 _LEAST_PICTURES = 50
-"""Pictures of known colour that there must be before any picture's colour is named."""
+"""Fewest pictures of known colour needed to name any picture's colour."""
 
 _MOST_PICTURES, _CHECKED = 50_000, 5_000
-"""Pictures of known colour that serve as neighbours; those on which trust in them is measured."""
+"""Most pictures of known colour used as neighbours, and number of them on which the accuracy of votes is measured."""
 
 _MOST_SHOWN = 8
-"""Values of one attribute that a sentence names."""
+"""Most values of one attribute that a sentence lists."""
 
 _SHOWN_AS = {"color": "colour", "age_group": "age group"}
 
@@ -71,12 +71,12 @@ class Varying:
     """One attribute in which the members of a group differ.
 
     Attributes:
-        attribute: Its name, as the catalogue has it (`color`), or `picture colour`.
-        values: The values, sizes in their natural order; for `picture colour` none, since they have no name.
-        sources: Where each value comes from, of `SOURCES`: the surest of the members that have it.
-        confidence: How sure it is that two of the values are right, and so that the attribute varies at all.
+        attribute: Its name in the catalogue (`color`), or `picture colour`.
+        values: The values, sizes in their natural order; empty for `picture colour`, whose values have no names.
+        sources: Source of each value, from `SOURCES`: the most reliable one among the members that have it.
+        confidence: Estimated probability that two of the values are right, so that the attribute really varies.
         known: Share of the members whose value is known.
-        unknown: Members whose value is not known, where the others' values have names.
+        unknown: Number of members whose value is not known; 0 for `picture colour`.
     """
 
     attribute: str
@@ -88,27 +88,28 @@ class Varying:
 
     @property
     def sentence(self) -> str:
-        """What is said of it: `colour: black, navy`, `size: S–XL (1 not known)`, `picture colour differs`."""
+        """In words: `colour: black, navy`, `size: S–XL (1 not known)`, `picture colour differs`."""
         if not self.values:
             return f"{self.attribute} differs"
-        shown = _in_one_line(self.values) if self.attribute == SIZE else [*map(spoken, self.values)]
-        more = len(shown) - _MOST_SHOWN
-        tail = f" and {more} more" if more > 0 else ""
+        shown = _in_one_line(self.values) if self.attribute == SIZE else [*map(in_sentence, self.values)]
+        hidden = len(shown) - _MOST_SHOWN
+        tail = f" and {hidden} more" if hidden > 0 else ""
         tail += f" ({self.unknown} not known)" if self.unknown else ""
         return f"{attribute_shown(self.attribute)}: {', '.join(shown[:_MOST_SHOWN])}{tail}"
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
-    """The value of one attribute for every product that has one, and how it is known.
+class AttributeValues:
+    """The values of one attribute for all products, and where they come from.
 
     Attributes:
-        attribute: Its name.
-        values: Its values.
-        codes: Which value each product has, int32 (n,); −1 where it is unknown.
-        sources: Numbers of `SOURCES`, int8 (n,); −1 where the value is unknown.
-        confidence: How often such a value is right, float32 (n,); 1 for a column's.
-        compared: Where two values may be taken for two things (`fusion.groups.vocabulary.COMPARED`).
+        attribute: Name of the attribute.
+        values: Its distinct values.
+        codes: int32 (n,): position of each product's value in `values`; −1 where unknown.
+        sources: int8 (n,): position of its source in `SOURCES`; −1 where unknown.
+        confidence: float32 (n,): how often such a value is right; 1 for a column's.
+        compared: Between which products values are comparable: `ANYWHERE`, `WITHIN_A_SELLER` or `UNLIKE_SELLERS` of
+            `fusion.groups.vocabulary`.
     """
 
     attribute: str
@@ -120,17 +121,17 @@ class Told:
 
 
 def sentence(varying: Sequence[Varying]) -> str:
-    """All that varies in a group, as one line; empty where nothing is known to vary."""
-    return "; ".join(one.sentence for one in varying)
+    """Everything that varies in a group, as one line; empty where nothing is known to vary."""
+    return "; ".join(attr.sentence for attr in varying)
 
 
 def attribute_shown(attribute: str) -> str:
-    """An attribute's name as people are shown it."""
+    """The name of an attribute as shown to people."""
     return _SHOWN_AS.get(attribute, attribute)
 
 
-def spoken(value: str) -> str:
-    """A value within a sentence: `Dark Blue` becomes `dark blue`; abbreviations stay as they are."""
+def in_sentence(value: str) -> str:
+    """A value as written within a sentence: `Dark Blue` becomes `dark blue`; abbreviations are kept."""
     return _CAPITALISED.sub(lambda word: word[0].lower() if word[0].istitle() else word[0], value)
 
 
@@ -138,122 +139,125 @@ def what_varies(
     catalogue: Catalogue,
     groups: NDArray[np.int32],
     lab: NDArray[np.floating] | None = None,
-    told: Sequence[Told] | None = None,
+    attributes: Sequence[AttributeValues] | None = None,
 ) -> dict[int, tuple[Varying, ...]]:
     """What varies in each group of two or more products.
 
     Args:
         catalogue: The products.
-        groups: Each product's group, int32 (n,); negative where it is in none.
-        lab: Mean CIELAB of each product's picture without its ground, (n, 3); NaN where there is none.
-        told: The products' values where they were told before, by `tell` with the same groups or with none.
+        groups: int32 (n,): group of each product; negative where it is in none.
+        lab: (n, 3): mean CIELAB of each product's picture without its background; NaN where there is none.
+        attributes: The products' values, if already computed by `attribute_values` with the same groups or with none.
 
     Returns:
-        The attributes by group, those that feeds have a name for first; groups in which nothing is known to vary
-        are left out.
+        The attributes by group, standard feed attributes first. Groups in which nothing is known to vary are left out.
     """
     members = _members(groups)
-    if told is None:
-        told = tell(catalogue, groups, lab)
+    if attributes is None:
+        attributes = attribute_values(catalogue, groups, lab)
     sellers = describers(catalogue)
     found: dict[int, list[Varying]] = {}
-    for one in sorted(told, key=_place):
-        for group, varying in _varying(one, members, sellers):
+    for attr in sorted(attributes, key=_place):
+        for group, varying in _varying(attr, members, sellers):
             found.setdefault(group, []).append(varying)
     if lab is not None:
-        colours = next((one.codes >= 0 for one in told if one.attribute == COLOUR), np.zeros(len(groups), bool))
+        colours = next(
+            (attr.codes >= 0 for attr in attributes if attr.attribute == COLOUR), np.zeros(len(groups), bool)
+        )
         for group, varying in _by_picture_alone(lab, members, colours):
-            if not any(one.attribute == COLOUR for one in found.get(group, ())):
+            if not any(attr.attribute == COLOUR for attr in found.get(group, ())):
                 found.setdefault(group, []).append(varying)
     return {group: tuple(found[group]) for group in sorted(found)}
 
 
-def tell(
+def attribute_values(
     catalogue: Catalogue, groups: NDArray[np.int32] | None = None, lab: NDArray[np.floating] | None = None
-) -> tuple[Told, ...]:
-    """Each product's attributes: from its columns, and from words and its picture where a column has nothing.
+) -> tuple[AttributeValues, ...]:
+    """Each product's attributes: from its columns, and from its words and picture where a column is empty.
 
     Args:
         catalogue: The products.
-        groups: Each product's group, int32 (n,), negative where it is in none: then only the members of groups of
-            two or more are told anything beyond their columns. None tells it of every product by itself.
-        lab: As `what_varies` takes it.
+        groups: int32 (n,): group of each product, negative where it is in none. If given, only members of groups of
+            two or more get values from words and pictures; if None, every product does, on its own.
+        lab: As for `what_varies`.
     """
     columns = columns_of(catalogue)
     members = np.ones(len(catalogue), bool) if groups is None else _members(groups).inside
-    together = np.arange(len(catalogue), dtype=np.int32) if groups is None else groups
+    owners = np.arange(len(catalogue), dtype=np.int32) if groups is None else groups
     lacking = [members & (column.codes < 0) for column in columns.values()]
-    anyone = np.any(lacking, axis=0) if lacking else np.zeros(len(catalogue), bool)
-    said = said_in_words(catalogue, tuple(columns.values()), anyone)
-    told = []
-    for column, words, wanted in zip(columns.values(), said, lacking, strict=True):
-        one = _with_words(_from_column(column), words, together, wanted)
-        told.append(_with_pictures(one, column, lab, together, members) if column.name == COLOUR else one)
+    any_lacking = np.any(lacking, axis=0) if lacking else np.zeros(len(catalogue), bool)
+    by_words = values_in_words(catalogue, tuple(columns.values()), any_lacking)
+    attributes = []
+    for column, words, lacks in zip(columns.values(), by_words, lacking, strict=True):
+        attr = _with_words(_from_column(column), words, owners, lacks)
+        attributes.append(_with_pictures(attr, column, lab, owners, members) if column.name == COLOUR else attr)
     for column in columns_of_titles(catalogue, members, columns):
-        one = _from_column(column)
-        told.append(replace(one, sources=np.where(one.codes >= 0, _WORDS, _UNKNOWN).astype(np.int8)))
-    return tuple(told)
+        attr = _from_column(column)
+        attributes.append(replace(attr, sources=np.where(attr.codes >= 0, _WORDS, _UNKNOWN).astype(np.int8)))
+    return tuple(attributes)
 
 
-def _place(told: Told) -> tuple[int, str]:
-    named = ATTRIBUTES.index(told.attribute) if told.attribute in ATTRIBUTES else len(ATTRIBUTES)
-    return named, told.attribute
+def _place(attr: AttributeValues) -> tuple[int, str]:
+    named = ATTRIBUTES.index(attr.attribute) if attr.attribute in ATTRIBUTES else len(ATTRIBUTES)
+    return named, attr.attribute
 
 
-def _from_column(column: Column) -> Told:
+def _from_column(column: Column) -> AttributeValues:
     has = column.codes >= 0
     sources = np.where(has, _COLUMN, _UNKNOWN).astype(np.int8)
     confidence = np.where(has, column.trust, 0).astype(np.float32)
-    return Told(column.name, column.values, column.codes, sources, confidence, column.compared)
+    return AttributeValues(column.name, column.values, column.codes, sources, confidence, column.compared)
 
 
-def _with_words(told: Told, said: Said, groups: NDArray[np.int32], wanted: NDArray[np.bool_]) -> Told:
-    """Fills in what words say of the products that lack a value.
+def _with_words(
+    attr: AttributeValues, words: WordValues, groups: NDArray[np.int32], lacking: NDArray[np.bool_]
+) -> AttributeValues:
+    """Adds values from words for the products that lack one.
 
-    Words in which all members of a group agree do not tell them apart (all of `Black Label shirt navy` and `Black
-    Label shirt red` are of Black Label): they are dropped where any member has others.
+    A word that all members of a group share does not distinguish them (in `Black Label shirt navy` and `Black Label
+    shirt red`, `black` belongs to the label). It is dropped where any member has another value as well.
     """
-    group, product, value = groups[said.products].astype(np.int64), said.products, said.values
-    width = len(told.values)
+    group, product, value = groups[words.products].astype(np.int64), words.products, words.values
+    width = len(attr.values)
     of_group = np.unique(group * len(groups) + product) // len(groups) if len(group) else group
     speaking = np.bincount(of_group, minlength=1)
     pairs, number, times = np.unique(group * width + value, return_inverse=True, return_counts=True)
     shared = times[number] == speaking[group] if len(group) else np.zeros(0, bool)
     others = np.bincount(pairs // width, minlength=1)[group] > 1 if len(group) else shared
-    keep = (said.trust >= LEAST_TRUST) & wanted[product] & ~(shared & others & (speaking[group] > 1))
-    product, value, trust = product[keep], value[keep], said.trust[keep]
+    keep = (words.trust >= LEAST_TRUST) & lacking[product] & ~(shared & others & (speaking[group] > 1))
+    product, value, trust = product[keep], value[keep], words.trust[keep]
     order = np.lexsort((value, -trust, product))
     product, value, trust = product[order], value[order], trust[order]
     best = np.append(True, np.diff(product) != 0)[: len(product)]
-    return _filled(told, product[best], value[best], trust[best], _WORDS)
+    return _filled(attr, product[best], value[best], trust[best], _WORDS)
 
 
 def _filled(
-    told: Told,
+    attr: AttributeValues,
     products: NDArray[np.integer],
     values: NDArray[np.integer],
     confidence: NDArray[np.floating],
     source: int,
-) -> Told:
-    codes, sources, sure = told.codes.copy(), told.sources.copy(), told.confidence.copy()
+) -> AttributeValues:
+    codes, sources, sure = attr.codes.copy(), attr.sources.copy(), attr.confidence.copy()
     codes[products], sources[products], sure[products] = values, source, confidence
-    return replace(told, codes=codes, sources=sources, confidence=sure)
+    return replace(attr, codes=codes, sources=sources, confidence=sure)
 
 
 def _with_pictures(
-    told: Told,
+    attr: AttributeValues,
     column: Column,
     lab: NDArray[np.floating] | None,
     groups: NDArray[np.int32],
     members: NDArray[np.bool_],
-) -> Told:
+) -> AttributeValues:
     if lab is None:
-        return told
+        return attr
     seen = np.isfinite(lab).all(axis=1)
-    wanted = np.flatnonzero(members & seen & (told.codes < 0))
+    wanted = np.flatnonzero(members & seen & (attr.codes < 0))
     known = np.flatnonzero(seen & (column.codes >= 0))
     if not len(wanted) or len(known) < _LEAST_PICTURES:
-        return told
+        return attr
     draw = np.random.default_rng(7)
     if len(known) > _MOST_PICTURES:
         known = np.sort(draw.choice(known, _MOST_PICTURES, replace=False))
@@ -263,11 +267,11 @@ def _with_pictures(
     values, shares = voters.names(wanted)
     confidence = trust.of(shares)
     sure = (confidence >= LEAST_TRUST) & (values >= 0)
-    return _filled(told, wanted[sure], values[sure], confidence[sure], _PICTURE)
+    return _filled(attr, wanted[sure], values[sure], confidence[sure], _PICTURE)
 
 
 class _Voters:
-    """Pictures of known colour that name the colour of others by a vote of the nearest."""
+    """Pictures of known colour; the nearest ones vote on the colour of other pictures."""
 
     def __init__(
         self,
@@ -282,15 +286,15 @@ class _Voters:
         self._tree = cKDTree(lab[known])
 
     def names(self, products: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The colour with most votes and its share of them; a product's own group, and itself, do not vote."""
+        """The colour with most votes and its share of them; the product and its own group have no vote."""
         depth = min(_NEIGHBOURS + _SPARE, len(self._known))
-        # A distance of nothing would outvote everybody; below two units of CIELAB nobody sees a difference.
-        apart, at = self._tree.query(self._lab[products], depth)
-        voters = self._known[at]
+        # A distance of zero would outvote everything; below two units of CIELAB nobody sees a difference.
+        apart, nearest = self._tree.query(self._lab[products], depth)
+        voters = self._known[nearest]
         group = self._groups[products][:, None]
-        own = (voters == products[:, None]) | ((self._groups[voters] == group) & (group >= 0))
-        weight = np.where(own, 0.0, 1 / (apart + 2.0))
-        weight[np.cumsum(~own, axis=1) > _NEIGHBOURS] = 0
+        excluded = (voters == products[:, None]) | ((self._groups[voters] == group) & (group >= 0))
+        weight = np.where(excluded, 0.0, 1 / (apart + 2.0))
+        weight[np.cumsum(~excluded, axis=1) > _NEIGHBOURS] = 0
         return _most_voted(self._codes[voters], weight)
 
 
@@ -310,14 +314,14 @@ def _most_voted(codes: NDArray[np.int32], weight: NDArray[np.float64]) -> tuple[
 
 @dataclass(frozen=True, eq=False)
 class _Trust:
-    """How often the vote is right, by the share of votes: never falling, in the middle of equally many pictures."""
+    """How often votes are right, by the share of votes: isotonic, from bins of equally many pictures."""
 
     shares: NDArray[np.float64]
     right: NDArray[np.float64]
 
     @classmethod
     def measured(cls, named: NDArray[np.int64], shares: NDArray[np.float64], truth: NDArray[np.int32]) -> _Trust:
-        """Counts it on pictures whose column is known."""
+        """Measures it on pictures whose column is known."""
         from sklearn.isotonic import isotonic_regression
 
         order = np.argsort(shares, kind="stable")
@@ -327,7 +331,7 @@ class _Trust:
         return cls(middle, isotonic_regression(right))
 
     def of(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Trust in votes."""
+        """How often votes with these shares are right."""
         return np.interp(shares, self.shares, self.right)
 
 
@@ -336,9 +340,9 @@ class _Members:
     """The members of groups of two or more, by group.
 
     Attributes:
-        products: In the order of their groups.
-        begin: Where each group begins in `products`, and where the last ends.
-        numbers: The groups' numbers.
+        products: Rows of the members, ordered by group.
+        begin: Start of each group in `products`, and the end of the last.
+        numbers: Numbers of the groups.
         inside: Which products of the catalogue are members.
     """
 
@@ -358,38 +362,38 @@ def _members(groups: NDArray[np.int32]) -> _Members:
     return _Members(products, begin, numbers[chosen].astype(np.int64), inside)
 
 
-def _varying(told: Told, members: _Members, sellers: NDArray[np.int32]) -> list[tuple[int, Varying]]:
+def _varying(attr: AttributeValues, members: _Members, sellers: NDArray[np.int32]) -> list[tuple[int, Varying]]:
     """The groups in which one attribute varies."""
     sizes = np.diff(members.begin)
     group = np.repeat(np.arange(len(sizes)), sizes)
-    codes = told.codes[members.products].astype(np.int64)
+    codes = attr.codes[members.products].astype(np.int64)
     has = codes >= 0
     group, products, codes = group[has], members.products[has], codes[has]
     if not len(codes):
         return []
-    # Numbered in their natural order, the values of every group come out sorted.
-    natural = sorted(range(len(told.values)), key=lambda at: natural_order(told.values[at]))
+    # Values are numbered in their natural order, so each group's values come out sorted.
+    natural = sorted(range(len(attr.values)), key=lambda at: natural_order(attr.values[at]))
     codes = np.argsort(natural)[codes]
-    pairs, number = np.unique(group * len(told.values) + codes, return_inverse=True)
-    of_group, value = pairs // len(told.values), pairs % len(told.values)
+    pairs, number = np.unique(group * len(attr.values) + codes, return_inverse=True)
+    of_group, value = pairs // len(attr.values), pairs % len(attr.values)
     source = np.full(len(pairs), len(SOURCES), np.int8)
-    np.minimum.at(source, number, told.sources[products])
+    np.minimum.at(source, number, attr.sources[products])
     sure = np.zeros(len(pairs), np.float32)
-    np.maximum.at(sure, number, told.confidence[products])
+    np.maximum.at(sure, number, attr.confidence[products])
     varies = np.bincount(of_group, minlength=len(sizes)) > 1
-    if told.compared != ANYWHERE:
-        varies &= _varies_by_product(told.compared, group, codes, sellers[products], len(sizes))
-    told_of = np.bincount(group, minlength=len(sizes))
-    known, unknown = told_of / np.maximum(sizes, 1), sizes - told_of
+    if attr.compared != ANYWHERE:
+        varies &= _varies_by_product(attr.compared, group, codes, sellers[products], len(sizes))
+    known_members = np.bincount(group, minlength=len(sizes))
+    known, unknown = known_members / np.maximum(sizes, 1), sizes - known_members
     begin = np.searchsorted(of_group, np.arange(len(sizes) + 1))
     found = []
     for at in np.flatnonzero(varies).tolist():
         part = slice(int(begin[at]), int(begin[at + 1]))
-        names = tuple(told.values[natural[one]] for one in value[part].tolist())
-        origins = tuple(SOURCES[one] for one in source[part].tolist())
+        names = tuple(attr.values[natural[place]] for place in value[part].tolist())
+        origins = tuple(SOURCES[place] for place in source[part].tolist())
         two = sorted(sure[part].tolist())[-2:]
         sure_of_two, share = round(two[0] * two[1], 4), round(float(known[at]), 4)
-        varying = Varying(told.attribute, names, origins, sure_of_two, share, int(unknown[at]))
+        varying = Varying(attr.attribute, names, origins, sure_of_two, share, int(unknown[at]))
         found.append((int(members.numbers[at]), varying))
     return found
 
@@ -397,7 +401,7 @@ def _varying(told: Told, members: _Members, sellers: NDArray[np.int32]) -> list[
 def _varies_by_product(
     compared: str, group: NDArray[np.int64], codes: NDArray[np.int64], sellers: NDArray[np.int32], groups: int
 ) -> NDArray[np.bool_]:
-    """Whether values differ otherwise than because sellers do, bool (groups,)."""
+    """Whether values differ for another reason than that the sellers do, bool (groups,)."""
     offers = np.unique(np.stack([group, sellers, codes], axis=1), axis=0)
     of_seller, values = np.unique(offers[:, :2], axis=0, return_counts=True)
     within = np.bincount(of_seller[values > 1, 0], minlength=groups) > 0
@@ -410,7 +414,7 @@ def _varies_by_product(
 def _by_picture_alone(
     lab: NDArray[np.floating], members: _Members, named: NDArray[np.bool_]
 ) -> list[tuple[int, Varying]]:
-    """The groups whose pictures are far apart in colour, without those of whose members every colour is known."""
+    """The groups whose pictures are far apart in colour, except those in which every member's colour is known."""
     if not len(members.numbers):
         return []
     seen = lab[members.products].astype(np.float64)
@@ -426,21 +430,21 @@ def _by_picture_alone(
     ]
 
 
-def far_apart(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which pictures differ in colour beyond doubt, bool (m,): mean CIELAB of either side, (m, 3); NaN never does."""
+def far_apart(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which pairs of pictures clearly differ in colour, bool (m,), from their mean CIELAB (m, 3); never with NaN."""
     with np.errstate(invalid="ignore"):
-        apart = np.abs(one.astype(np.float64) - other) > FAR_APART
+        apart = np.abs(left.astype(np.float64) - right) > FAR_APART
     return np.asarray(apart.any(axis=1), bool)
 
 
 def natural_order(value: str) -> tuple[int, str, tuple[float, ...], str]:
-    """A key that brings sizes into their natural order: S < M < L, numbers by their amount, anything else by letters.
+    """A sort key for the natural order of sizes: S < M < L, numbers by their amount, anything else alphabetically.
 
     Measures compare across their units (`500 ml` < `1 l`, `6-9 months` < `1-2 years`).
     """
     folded = " ".join(value.casefold().split())
     letters = [_letter(part) for part in re.split(r"[/–-]", folded.upper())]
-    known = [one for one in letters if one is not None]
+    known = [letter for letter in letters if letter is not None]
     if known and len(known) == len(letters):
         return 0, "", (sum(known) / len(known),), folded
     numbers = [float(number.replace(",", ".")) for number in _NUMBER.findall(folded)]
@@ -452,14 +456,14 @@ def natural_order(value: str) -> tuple[int, str, tuple[float, ...], str]:
 
 
 def _letter(size: str) -> float | None:
-    """The place of a letter size: `2XL` stands where `XXL` does."""
+    """The rank of a letter size; `2XL` equals `XXL`."""
     counted = re.fullmatch(r"(\d)X([SL])", size.strip())
     whole = "X" * int(counted[1]) + counted[2] if counted else size.strip()
     return float(_LETTERS.index(whole)) if whole in _LETTERS else None
 
 
 def _in_one_line(values: Sequence[str]) -> list[str]:
-    """Sizes as they are shown: three or more that follow each other become a range."""
+    """Sizes as they are shown: three or more consecutive ones become a range."""
     places = [_place_on_scale(value) for value in values]
     shown: list[str] = []
     start = 0
@@ -484,7 +488,7 @@ def _place_on_scale(value: str) -> tuple[str, float] | None:
 
 
 def _follows(before: Sequence[tuple[str, float] | None], place: tuple[str, float] | None) -> bool:
-    """Whether a size is the next one: the next letter, the next number, or the next even number of clothes' sizes."""
+    """Whether a size is the next one: the next letter, the next number, or the next even number in clothes sizes."""
     last = before[-1]
     if last is None or place is None or last[0] != place[0]:
         return False

@@ -1,7 +1,7 @@
-"""What products say of their attributes: in columns, and in words whose meaning the columns themselves teach.
+"""Attribute values of products, from columns and from words whose meaning is learned from the columns.
 
-No list of colours or materials is written down here. A word names a value where some products have the value in a
-column and others have the word in their text; how far it can be trusted is counted on the products that have both.
+There is no built-in list of colours or materials. A word counts as a value if some products have that value in a
+column. How reliable the word is, is measured on the products that have both the column and the word.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ from numpy.typing import NDArray
 from candidates.catalogue import Catalogue
 
 FIELDS = ("title", "description")
-"""Texts in which words are looked for."""
+"""Fields that are searched for words."""
 
-ANYWHERE, WITHIN_A_SELLER, UNLIKE_SELLERS = COMPARED = ("anywhere", "within a seller", "unlike sellers")
-"""Where values are compared: among all members of a group; within each seller, where each seller has values of its
-own; or among all, unless the values part the members just as the sellers do."""
+ANYWHERE, WITHIN_A_SELLER, UNLIKE_SELLERS = "anywhere", "within a seller", "unlike sellers"
+"""Between which members of a group values are comparable: all of them; only those of one seller, if each seller has
+its own values; or all of them, unless the values split the members exactly as the sellers do."""
 
 _ABSENT = frozenset({"n a", "na", "none", "null", "unknown", "unspecified", "not specified", "not applicable"})
-"""Values, as words, that say that there is no value."""
+"""Values that mean "no value", as words."""
 
 _LEAST_PRODUCTS = 3
-"""Products whose column must hold a value before its words are looked for in texts."""
+"""Fewest products whose column must have a value before its words are searched for in texts."""
 
 _MOST_WORDS = 4
-"""Words of a value that is looked for; a longer one is a sentence, not a name."""
+"""Most words in a value that is searched for; a longer one is a sentence, not a name."""
 
 _LONGEST_VALUE = 60
-"""Letters of a value that can be shown as one of several; longer ones are texts."""
+"""Most letters of a value that can be listed beside others; longer ones are texts."""
 
 _SAMPLE = 100_000
-"""Products outside the groups asked for from which the meaning of words is counted, at most."""
+"""Most products outside the requested groups from which the meaning of words is learned."""
 
 _PRIOR = 5.0
-"""A word's trust begins as that of all words together, which weighs like so many products."""
+"""A word's accuracy starts at the average of all words; this average weighs like this many products."""
 
 _START = {"title": (3.0, 5.0), "description": (1.0, 5.0)}
-"""Products with a word, and those of them whose column agrees, before anything is counted. Titles name the product
-itself; descriptions also name linings, stitching and what to wear with it."""
+"""Prior counts for the average: products whose column agrees, and products with a word. Titles describe the product
+itself; descriptions also mention linings, stitching and what to wear with it."""
 
 _LEAST_KIN = 5
-"""Products that must show what an abbreviation stands for."""
+"""Fewest products that must show what an abbreviation stands for."""
 
 _KIN_CERTAIN = 0.7
-"""Lower end of the 95 % interval of the share of products in which an abbreviation stands for one value."""
+"""Smallest lower end of the 95% interval of the share of products in which an abbreviation stands for one value."""
 
 _MARK_SHARE, _MARK_OWN, _MARK_PRODUCTS = 0.5, 0.9, 20
-"""A word marks a seller when it stands in more than this share of the seller's titles, or when more than this share
-of its titles are the seller's; sellers with fewer titles are not judged."""
+"""A word is a seller's own if more than the first share of the seller's titles contain it, or if more than the second
+share of the titles with it are the seller's. Sellers with fewer titles than the third number are not checked."""
 
 _PROOF = 0.3
-"""By how much more often the column must hold a value where the seller's title has the word than where it lacks it."""
+"""How much more often the column must have the value among the seller's titles with the word than among the others."""
 
 _BOUND, _BOUND_PRODUCTS = 0.95, 30
-"""A column is bound to sellers when so great a share of its products hold values of one seller alone."""
+"""A column is specific to sellers if this share of its products, and at least this many, have one seller's values."""
 
 _MEASURE_TRUST = 0.8
-"""Trust in a quantity that a title states: the number is sure, that it is the product's own is not counted."""
+"""Confidence in a quantity in a title: the number is certain, but it may not be the product's own."""
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -78,13 +78,13 @@ _UNITS: dict[str, dict[str, float]] = {
     "power": {"W": 1, "kW": 1000},
     "storage": {"GB": 1, "TB": 1024},
 }
-"""Units as their standards write them (SI, IEC), by what they measure. A capital `M` is a size and no metre."""
+"""Units as their standards write them (SI, IEC), by what they measure. A capital `M` is a size, not a metre."""
 
 _USUAL = ("ml", "l", "mg", "g", "kg", "mm", "cm", "m", "W", "kW", "GB", "TB")
 """Units in which measures are shown."""
 
 _IMPERIAL = ("oz", "lb")
-"""Units that are shown as they are written: in metric ones nobody would know them again."""
+"""Units that are shown as written, because readers would not recognise the metric amount."""
 
 _MEASURE = re.compile(
     rf"(?<![\w.,])({_NUMBER}(?:\s*[x×]\s*{_NUMBER}){{0,2}})\s*"
@@ -103,13 +103,13 @@ _NAMED_SIZE = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One attribute as the columns have it.
+    """The values of one attribute, from columns.
 
     Attributes:
         name: The attribute.
-        values: Its values, each in the spelling that most products have.
-        codes: Which value each product has, int32 (n,); −1 where it has none.
-        compared: Where two values may be taken for two things, of `COMPARED`.
+        values: Its values, each in its most frequent spelling.
+        codes: int32 (n,): position of each product's value in `values`; −1 where it has none.
+        compared: Between which products values are comparable: `ANYWHERE`, `WITHIN_A_SELLER` or `UNLIKE_SELLERS`.
         trust: How often a value is right.
     """
 
@@ -121,13 +121,13 @@ class Column:
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """Values that words name, one row for each product and value.
+class WordValues:
+    """Values found in texts, one row for each product and value.
 
     Attributes:
-        products: int32 (w,), ascending.
-        values: int32 (w,): numbers of `Column.values`.
-        trust: float32 (w,): how often the column holds the value where a text has the words.
+        products: int32 (w,): rows of products, ascending.
+        values: int32 (w,): positions in `Column.values`.
+        trust: float32 (w,): how often the column has the value where a text has the words.
     """
 
     products: NDArray[np.int32]
@@ -145,26 +145,26 @@ class _Form:
 
     @property
     def weak(self) -> bool:
-        """Whether the words are so short, or so numeric, that they mean nothing unless the data prove it."""
+        """Whether it is a single short word or a number, which means nothing unless the data proves it."""
         return len(self.words) == 1 and (len(self.words[0]) <= 2 or self.words[0].isdecimal())
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded: letters and digits in one case, without marks of direction and punctuation."""
+    """The words of a text, case-folded, without punctuation and direction marks."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def describers(catalogue: Catalogue) -> NDArray[np.int32]:
-    """Who words each product: its seller, or its brand where the catalogue names no seller; int32 (n,), −1 unknown."""
+    """Who wrote each product's text: its seller, or its brand if there are no sellers; int32 (n,), −1 unknown."""
     sellers = catalogue.codes("seller")
     return sellers if (sellers >= 0).any() else catalogue.codes("brand")
 
 
 def columns_of(catalogue: Catalogue) -> dict[str, Column]:
-    """All attribute columns whose values can be told apart and shown, by name.
+    """All attribute columns with values that can be compared and shown, by name.
 
-    Left out are columns of long texts, and columns in which nearly every product has a value of its own (an article
-    number, an address), unless their attribute is one that feeds have a name for.
+    Columns of long texts are left out, and so are columns in which nearly every product has its own value (an article
+    number, an address), unless it is a standard feed attribute.
     """
     from candidates.product import ATTRIBUTES
 
@@ -181,7 +181,7 @@ def columns_of(catalogue: Catalogue) -> dict[str, Column]:
 
 
 def _entries(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.object_], NDArray[np.object_]]:
-    """Every attribute of every product: its row, the attribute's name, and the value."""
+    """Rows of products, names and values of all attributes of all products."""
     column = catalogue.table["attributes"].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
@@ -211,13 +211,13 @@ def _column(
         spelled[of_text[text]][shown] += times
     codes = np.full(n, -1, np.int32)
     codes[products] = [of_text[text] for text in texts.tolist()]
-    # Of two spellings as frequent the first in the alphabet, so that the order of the feed decides nothing.
+    # Ties between spellings go to the alphabetically first, so the order of the feed doesn't matter.
     values = tuple(min(own, key=lambda shown: (-own[shown], shown)) for own in spelled)
     return Column(name, values, codes, WITHIN_A_SELLER if _is_bound(codes, sellers) else ANYWHERE)
 
 
 def _key(shown: str) -> str:
-    """What two spellings of a value have in common; `Off-White` and `off white` are one, `-2` and `+2` are two."""
+    """A key that is equal for spellings of one value: `Off-White` and `off white`, but not `-2` and `+2`."""
     words = " ".join(words_of(shown))
     if not words or words in _ABSENT:
         return ""
@@ -238,16 +238,16 @@ def _is_bound(codes: NDArray[np.int32], sellers: NDArray[np.int32]) -> bool:
 
 
 def columns_of_titles(catalogue: Catalogue, wanted: NDArray[np.bool_], known: Iterable[str]) -> list[Column]:
-    """Quantities that titles state, as columns: packs, volumes, weights, lengths; sizes where no column has any.
+    """Quantities in titles, as columns: packs, volumes, weights, lengths, and sizes if there is no size column.
 
-    A title that states two of a kind states none. A quantity in more than half of a seller's titles is the seller's
-    filler. Since no column proves what these words mean, they count as varying only where they part a group's
-    members otherwise than its sellers do.
+    A title with two quantities of one kind counts as having none. A quantity in more than half of a seller's titles is
+    ignored as filler. No column proves what these words mean, so they count as varying only if they split a group's
+    members differently from its sellers.
 
     Args:
         catalogue: The products.
-        wanted: The products whose titles are read, bool (n,).
-        known: Attributes that have columns: these are not made again.
+        wanted: bool (n,): the products whose titles are read.
+        known: Attributes that have columns; they are left out.
     """
     rows = np.flatnonzero(wanted)
     titles = catalogue.table["title"].take(pa.array(rows)).to_pylist()
@@ -278,12 +278,12 @@ def _stated(name: str, products: Sequence[int], texts: Sequence[str], n: int, se
 
 
 def quantities(title: str) -> dict[str, str]:
-    """The quantities that a title states, by what they measure: `pack`, `volume`, `weight`, `length`, …, `size`."""
+    """The quantities in a title, by what they measure: `pack`, `volume`, `weight`, `length`, …, `size`."""
     found: dict[str, set[str]] = {}
     for match in _MEASURE.finditer(title):
         kind = next(kind for kind, units in _UNITS.items() if match[2] in units)
         found.setdefault(kind, set()).add(_measure(match[1], match[2], _UNITS[kind]))
-    title = _MEASURE.sub(" ", title)  # The `L` of `0,5 L` is no size.
+    title = _MEASURE.sub(" ", title)  # The `L` of `0,5 L` is not a size.
     for match in _PACK.finditer(title):
         if (pieces := int(match[1] or match[2])) > 0:
             found.setdefault("pack", set()).add(f"{pieces}-pack")
@@ -294,32 +294,32 @@ def quantities(title: str) -> dict[str, str]:
 
 
 def _measure(numbers: str, unit: str, units: dict[str, float]) -> str:
-    """A measure in one spelling: `0,5 L` and `500 ml` are one."""
-    said = [float(number.replace(",", ".")) for number in re.findall(_NUMBER, numbers)]
+    """A measure in its standard spelling: `0,5 L` becomes `500 ml`."""
+    written = [float(number.replace(",", ".")) for number in re.findall(_NUMBER, numbers)]
     if unit in _IMPERIAL:
-        return f"{' × '.join(f'{number:.6g}' for number in said)} {unit}"
-    amounts = [number * units[unit] for number in said]
+        return f"{' × '.join(f'{number:.6g}' for number in written)} {unit}"
+    amounts = [number * units[unit] for number in written]
     metric = {factor: name for name, factor in reversed(units.items()) if name in _USUAL}
     usual = max((factor for factor in metric if factor <= max(amounts)), default=min(metric))
     return f"{' × '.join(f'{amount / usual:.6g}' for amount in amounts)} {metric[usual]}"
 
 
-def said_in_words(catalogue: Catalogue, columns: Sequence[Column], wanted: NDArray[np.bool_]) -> list[Said]:
-    """What titles and descriptions say of each attribute, and how far that can be trusted.
+def values_in_words(catalogue: Catalogue, columns: Sequence[Column], wanted: NDArray[np.bool_]) -> list[WordValues]:
+    """Attribute values in titles and descriptions, and how often they are right.
 
-    A word is trusted as often as the column agrees with it, counted for each seller, field and word, and drawn
-    towards the word's and then the field's average where there are few products to count. A word that marks a
-    seller (it stands in most of the seller's titles, or in no one else's) is trusted only where the seller's own
-    columns prove that it names the value: with the word the value is much more frequent than without it. A value
-    that is part of a product's own brand or seller's name is not taken from its words.
+    The accuracy of a word is the share of products whose column agrees with it, counted for each seller, field and
+    word. Where there are few products it is shrunk towards the word's and then the field's average. A word that is a
+    seller's own (it is in most of the seller's titles, or in nobody else's) only counts if the seller's own columns
+    prove that it names the value: the value is much more frequent with the word than without it. A value that is part
+    of a product's brand or seller name is not taken from the product's words.
 
     Args:
         catalogue: The products.
-        columns: The attributes looked for.
-        wanted: The products asked for, bool (n,); meanings are counted on a sample of the others, too.
+        columns: The attributes to look for.
+        wanted: bool (n,): the products to return values for; meanings are learned from a sample of the others, too.
 
     Returns:
-        For each column what the wanted products' words say, whatever their columns hold.
+        For each column the values in the wanted products' texts, whatever their columns say.
     """
     if not columns or not wanted.any():
         return [_nothing() for _ in columns]
@@ -328,11 +328,11 @@ def said_in_words(catalogue: Catalogue, columns: Sequence[Column], wanted: NDArr
     forms = _forms(columns, texts["title"], rows)
     found = _Found.of(forms, texts, describers(catalogue)[rows])
     names = _NameCheck(catalogue, rows)
-    return [_said(at, column, forms, found, rows, wanted, names) for at, column in enumerate(columns)]
+    return [_values_from_words(at, column, forms, found, rows, wanted, names) for at, column in enumerate(columns)]
 
 
-def _nothing() -> Said:
-    return Said(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
+def _nothing() -> WordValues:
+    return WordValues(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 def _rows(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -344,7 +344,7 @@ def _rows(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class _Texts:
-    """The distinct texts of one field as words, and which of them each row has."""
+    """The distinct texts of one field as words, and the text of each row."""
 
     field: str
     words: list[list[str]]
@@ -360,7 +360,7 @@ class _Texts:
         return cls(field, distinct, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64))
 
     def of_rows(self, texts: NDArray[np.int64], what: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-        """Pairs (text, thing) as pairs (row, thing); no pair twice."""
+        """Turns pairs (text, item) into distinct pairs (row, item)."""
         if not len(texts):
             return texts, what
         order = np.lexsort((what, texts))
@@ -375,7 +375,7 @@ class _Texts:
 
 
 def _forms(columns: Sequence[Column], titles: _Texts, rows: NDArray[np.int64]) -> list[_Form]:
-    """The values' own words, and the abbreviations and inflections of them that titles use."""
+    """The words of all values, with the abbreviations and inflections that titles use."""
     forms = []
     for at, column in enumerate(columns):
         times = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
@@ -389,7 +389,7 @@ def _forms(columns: Sequence[Column], titles: _Texts, rows: NDArray[np.int64]) -
 def _kin(
     attribute: int, column: Column, forms: Sequence[_Form], titles: _Texts, rows: NDArray[np.int64]
 ) -> Iterable[_Form]:
-    """Words that are no value but look like a part of one, and stand for just that one wherever both are known."""
+    """Words that are not values but resemble one, and stand for just that one wherever both are known."""
     values = [form for form in forms if form.attribute == attribute]
     kin_of = _kin_words(values, titles)
     names = sorted(kin_of)
@@ -409,7 +409,7 @@ def _kin(
 
 
 def _kin_words(values: Sequence[_Form], titles: _Texts) -> dict[str, set[int]]:
-    """Title words that are no value, and the values whose words they look like."""
+    """Title words that are not values, and the values whose words they resemble."""
     own = {word for form in values for word in form.words}
     by_letter: dict[str, dict[str, set[int]]] = {}
     for form in values:
@@ -438,7 +438,7 @@ def _related(word: str, whole: str) -> bool:
 
 
 def _at_least(hits: int, trials: int) -> float:
-    """Lower end of Wilson's 95 % interval of a share (Wilson, JASA 1927)."""
+    """Lower end of Wilson's 95% interval of a share (Wilson, JASA 1927)."""
     z = 1.96
     share = hits / trials
     spread = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
@@ -447,7 +447,7 @@ def _at_least(hits: int, trials: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Where forms stand: one entry for each field, row and form."""
+    """Occurrences of forms: one entry for each field, row and form."""
 
     fields: NDArray[np.int64]
     rows: NDArray[np.int64]
@@ -465,9 +465,9 @@ class _Found:
 
 
 def _scan(texts: Sequence[list[str]], forms: Sequence[_Form]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The longest form at each place of each text, left to right and for each attribute by itself."""
+    """The longest form at each position of each text, from left to right, for each attribute separately."""
     beginning: dict[str, list[tuple[list[str], int, int]]] = {}
-    for number, form in sorted(enumerate(forms), key=lambda one: -len(one[1].words)):
+    for number, form in sorted(enumerate(forms), key=lambda numbered: -len(numbered[1].words)):
         beginning.setdefault(form.words[0], []).append((list(form.words), form.attribute, number))
     at, found = [], []
     for text, words in enumerate(texts):
@@ -482,7 +482,7 @@ def _scan(texts: Sequence[list[str]], forms: Sequence[_Form]) -> tuple[NDArray[n
     return np.array(at, np.int64), np.array(found, np.int64)
 
 
-def _said(
+def _values_from_words(
     attribute: int,
     column: Column,
     forms: Sequence[_Form],
@@ -490,27 +490,27 @@ def _said(
     rows: NDArray[np.int64],
     wanted: NDArray[np.bool_],
     names: _NameCheck,
-) -> Said:
+) -> WordValues:
     own = np.array([form.attribute == attribute for form in forms], bool)
     mine = own[found.forms] if len(forms) else np.zeros(0, bool)
     if not mine.any():
         return _nothing()
     fields, at, form = found.fields[mine], found.rows[mine], found.forms[mine]
-    # A short word or a number in a description is seldom about the product as a whole.
-    strong = (fields == 0) | ~np.array([one.weak for one in forms], bool)[form]
+    # A short word or a number in a description rarely describes the product as a whole.
+    strong = (fields == 0) | ~np.array([candidate.weak for candidate in forms], bool)[form]
     fields, at, form = fields[strong], at[strong], form[strong]
-    value = np.array([one.value for one in forms], np.int64)[form]
+    value = np.array([candidate.value for candidate in forms], np.int64)[form]
     trust = _trust(fields, at, form, value, column.codes[rows], forms, found.sellers)
     trust[names.part_of_name(at, value, column.values)] = 0
     keep = wanted[rows[at]] & (trust > 0)
     return _best_of_each(rows[at[keep]], value[keep], trust[keep])
 
 
-def _best_of_each(products: NDArray[np.int64], values: NDArray[np.int64], trust: NDArray[np.float64]) -> Said:
+def _best_of_each(products: NDArray[np.int64], values: NDArray[np.int64], trust: NDArray[np.float64]) -> WordValues:
     order = np.lexsort((-trust, values, products))
     products, values, trust = products[order], values[order], trust[order]
     first = np.append(True, (np.diff(products) != 0) | (np.diff(values) != 0))[: len(products)]
-    return Said(products[first].astype(np.int32), values[first].astype(np.int32), trust[first].astype(np.float32))
+    return WordValues(products[first].astype(np.int32), values[first].astype(np.int32), trust[first].astype(np.float32))
 
 
 def _trust(
@@ -522,13 +522,13 @@ def _trust(
     forms: Sequence[_Form],
     sellers: NDArray[np.int32],
 ) -> NDArray[np.float64]:
-    """How far each entry can be trusted, float64 (entries,)."""
+    """How often each entry is right, float64 (entries,)."""
     known, hit = codes[at] >= 0, codes[at] == value
     average = np.zeros(len(FIELDS))
     for number, field in enumerate(FIELDS):
         inside = (fields == number) & known
         average[number] = (hit[inside].sum() + _START[field][0]) / (inside.sum() + _START[field][1])
-    weak = np.array([one.weak for one in forms], bool)[form]
+    weak = np.array([candidate.weak for candidate in forms], bool)[form]
     prior = np.where(weak, 0.0, average[fields])
     seller = sellers[at].astype(np.int64)
     by_form = _inverse(fields, form)
@@ -555,7 +555,7 @@ def _inverse(*keys: NDArray[np.int64]) -> NDArray[np.int64]:
 def _counted(
     which: NDArray[np.int64], known: NDArray[np.bool_], hit: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], ...]:
-    """For each entry how many of its kind there are, how many have a column, and in how many it agrees."""
+    """For each entry, how many of its kind there are, how many have a column, and in how many the column agrees."""
     every = np.ones(len(which), bool)
     counts = [np.bincount(which, weight).astype(np.float64) for weight in (every, known, hit & known)]
     return tuple(count[which] for count in counts)
@@ -568,7 +568,7 @@ def _marks(
     anywhere: NDArray[np.float64],
     sellers: NDArray[np.int32],
 ) -> NDArray[np.bool_]:
-    """Which entries are words of their seller rather than of the product."""
+    """Which entries are words of the seller rather than of the product."""
     size = np.bincount(sellers[sellers >= 0], minlength=1)
     several = int((size > 0).sum()) > 1
     judged = np.where(seller >= 0, size[np.maximum(seller, 0)], 0)
@@ -585,7 +585,7 @@ def _proven(
     codes: NDArray[np.int32],
     sellers: NDArray[np.int32],
 ) -> NDArray[np.bool_]:
-    """Whether the seller's products hold the value much more often with the word than without it."""
+    """Whether the seller's products have the value much more often with the word than without it."""
     known = (codes >= 0) & (sellers >= 0)
     width = int(max(codes.max(initial=0), value.max(initial=0))) + 1
     pair = sellers[known].astype(np.int64) * width + codes[known]
@@ -600,7 +600,7 @@ def _proven(
 
 
 class _NameCheck:
-    """Says whether a value is part of the name of a product's brand or seller."""
+    """Checks whether a value is part of the name of a product's brand or seller."""
 
     def __init__(self, catalogue: Catalogue, rows: NDArray[np.int64]) -> None:
         self._codes = [catalogue.codes(name)[rows].astype(np.int64) for name in ("brand", "seller")]
@@ -608,14 +608,14 @@ class _NameCheck:
 
     @cached_property
     def _names(self) -> list[dict[int, frozenset[str]]]:
-        both = []
+        by_field = []
         for name, codes in zip(("brand", "seller"), self._codes, strict=True):
             distinct, first = np.unique(codes, return_index=True)
             texts = self._catalogue.table[name].take(pa.array(self._rows[first])).to_pylist()
-            both.append(
+            by_field.append(
                 {code: frozenset(words_of(text or "")) for code, text in zip(distinct.tolist(), texts, strict=True)}
             )
-        return both
+        return by_field
 
     def part_of_name(self, at: NDArray[np.int64], value: NDArray[np.int64], values: Sequence[str]) -> NDArray[np.bool_]:
         """For entries (row, value): whether all words of the value are words of the row's brand or seller."""

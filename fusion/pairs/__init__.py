@@ -1,1 +1,1 @@
-"""Pairs of products: what is known of each, how likely it is a pair of variants, and why."""
+"""Pairs of products: their features, the probability that the two are variants, and the reasons for it."""

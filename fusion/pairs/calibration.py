@@ -1,13 +1,13 @@
-"""Turns a classifier's log-odds into probabilities that hold, and wanted precisions into thresholds.
+"""Calibration of a classifier's log-odds to probabilities, and thresholds for a wanted precision.
 
-A classifier ranks well before its probabilities are right: weights, trees that stopped early and groups it never
-saw all move them. The map is learned from pairs whose groups the classifier had no part of. Three are tried, and
-the one whose probabilities are nearest to the truth on yet other groups is taken:
+A classifier may rank well while its probabilities are off, because of sample weights, early stopping and groups it has
+not seen. The calibration is fitted on held-out pairs. Three methods are tried, and the one with the lowest Brier score
+on other held-out groups is used:
 
-* Platt's: a straight line through log-odds ("Probabilistic outputs for support vector machines", 1999).
+* Platt: a straight line through log-odds (Platt, "Probabilistic outputs for support vector machines", 1999).
 * Beta: two slopes, for likely and for unlikely pairs (Kull, Silva Filho, Flach, "Beta calibration", AISTATS 2017).
-* Centred isotonic: any rising line (Oron, Flournoy, "Centered isotonic regression", 2017); between the middles of
-  its steps it rises, so that it keeps the order of pairs where a staircase would tie them.
+* Centred isotonic: any rising line (Oron, Flournoy, "Centered isotonic regression", 2017). It interpolates between the
+  middles of its steps, so it keeps the order of pairs where a step function would create ties.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Values = NDArray[np.float64]
 Truth = NDArray[np.int8]
 
 _SLOPE = 0.01
-"""Beyond the outermost knots an isotonic map rises by so much a unit: pairs keep their order, no more is claimed."""
+"""Slope of an isotonic map beyond its outermost knots; it only keeps the order of pairs."""
 
 _FARTHEST = 30.0
-"""Log-odds are cut here; no probability is nearer to 0 or 1 than anybody could check."""
+"""Log-odds are clipped to this range, beyond which no probability could be verified."""
 
 _LEAST_PAIRS = 50
-"""A precision is not told of fewer pairs than this."""
+"""Fewest pairs from which a precision is reported."""
 
 _POINTS = 1000
-"""Points of a threshold curve that are kept."""
+"""Largest number of points on a threshold curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +44,9 @@ class Calibration:
 
     Attributes:
         method: `platt`, `beta` or `isotonic`.
-        knots: float64 (k,), rising: log-odds where the line bends; empty for the two with a formula.
-        heights: float64 (k,): calibrated log-odds there; for a formula its three numbers: the slope for unlikely
-            pairs, the slope for likely ones, and the height.
+        knots: float64 (k,), rising: log-odds of the knots of `isotonic`; empty for the other methods.
+        heights: float64 (k,): calibrated log-odds at the knots. For the other methods three parameters: the slope for
+            unlikely pairs, the slope for likely ones, and the intercept.
     """
 
     method: str
@@ -54,24 +54,24 @@ class Calibration:
     heights: Values
 
     def __post_init__(self) -> None:
-        """Checks that the numbers are a rising map; only a fault of ours or a changed file fails."""
+        """Checks that the map is rising; this fails only on a bug or a changed file."""
         isotonic = self.method == "isotonic"
         fits = len(self.knots) == len(self.heights) > 0 if isotonic else (len(self.knots), len(self.heights)) == (0, 3)
         rising = (np.diff(self.knots) > 0).all() and (np.diff(self.heights if isotonic else self.knots) >= 0).all()
         known = self.method in _METHODS and np.isfinite(self.heights).all() and np.isfinite(self.knots).all()
         if not (fits and rising and known) or (not isotonic and min(self.heights[:2]) < 0):
-            raise ModelMissing(f"a calibration {self.method!r} that is no rising map", "Learn the model again")
+            raise ModelMissing(f"the calibration {self.method!r} is not a rising map", "Train the model again")
 
     def apply(self, log_odds: Values) -> Values:
-        """The probability of each, float64 (m,), never below that of lesser log-odds."""
+        """The probability for each log-odds, float64 (m,), monotonically rising."""
         z = np.clip(log_odds, -_FARTHEST, _FARTHEST)
         if self.method == "isotonic":
             beyond = np.minimum(z - self.knots[0], 0) + np.maximum(z - self.knots[-1], 0)
-            told = np.interp(z, self.knots, self.heights) + _SLOPE * beyond
+            calibrated = np.interp(z, self.knots, self.heights) + _SLOPE * beyond
         else:
             unlikely, likely, height = self.heights
-            told = unlikely * -np.logaddexp(0, -z) + likely * np.logaddexp(0, z) + height
-        return probability(told)
+            calibrated = unlikely * -np.logaddexp(0, -z) + likely * np.logaddexp(0, z) + height
+        return probability(calibrated)
 
 
 def probability(log_odds: Values) -> Values:
@@ -83,12 +83,12 @@ def probability(log_odds: Values) -> Values:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """A calibration, and what it comes to on groups that it was not learned from.
+    """A calibration, and its cross-validated probabilities.
 
     Attributes:
-        calibration: The one chosen, learned from all pairs.
-        held_out: float64 (m,): probabilities of the pairs by maps of the chosen kind that other folds gave.
-        brier: Method → Brier score of such probabilities.
+        calibration: The chosen calibration, fitted on all pairs.
+        held_out: float64 (m,): probabilities by the chosen method, fitted on the other folds.
+        brier: Method → Brier score of these probabilities.
     """
 
     calibration: Calibration
@@ -97,26 +97,25 @@ class Calibrated:
 
 
 def calibrate(log_odds: Values, truth: Truth, folds: NDArray[np.integer]) -> Calibrated:
-    """Learns a map from pairs scored by classifiers that had no part of their groups.
+    """Fits a calibration on pairs with cross-validated log-odds.
 
-    Every pair counts once, whatever weight it had in learning: weights are about what matters, not about how often
-    it happens.
+    Every pair counts once, whatever its training weight: weights express importance, not frequency.
 
     Args:
-        log_odds: float64 (m,).
-        truth: int8 (m,): unjudged pairs teach nothing, but get a probability.
-        folds: int (m,): pairs of one fold are judged by maps that the others gave.
+        log_odds: float64 (m,): cross-validated log-odds.
+        truth: int8 (m,): known truth; unjudged pairs are not used for fitting but get a probability.
+        folds: int (m,): fold of each pair; its probability comes from a map fitted on the other folds.
     """
     judged = truth != UNJUDGED
     right = truth == VARIANT
     held_out: dict[str, Values] = {}
     for method, learn in _METHODS.items():
-        told = np.empty(len(truth))
+        predicted = np.empty(len(truth))
         for fold in np.unique(folds):
             inside, outside = folds == fold, judged & (folds != fold)
-            told[inside] = learn(log_odds[outside], right[outside]).apply(log_odds[inside])
-        held_out[method] = told
-    brier = {method: float(np.mean((told - right)[judged] ** 2)) for method, told in held_out.items()}
+            predicted[inside] = learn(log_odds[outside], right[outside]).apply(log_odds[inside])
+        held_out[method] = predicted
+    brier = {method: float(np.mean((predicted - right)[judged] ** 2)) for method, predicted in held_out.items()}
     best = min(brier, key=lambda method: brier[method])
     return Calibrated(_METHODS[best](log_odds[judged], right[judged]), held_out[best], brier)
 
@@ -132,7 +131,7 @@ def _beta(log_odds: Values, right: NDArray[np.bool_]) -> Calibration:
     columns = np.stack([-np.logaddexp(0, -z), np.logaddexp(0, z)], axis=1)
     slopes, height = _logistic(columns, right)
     if slopes.min() < 0:
-        # The authors' remedy: a slope that would fall is none, and the other is fitted alone.
+        # As the authors suggest, a negative slope is set to zero and the other is fitted alone.
         kept = int(np.argmax(slopes))
         (slope,), height = _logistic(columns[:, [kept]], right)
         slopes = np.zeros(2)
@@ -141,7 +140,7 @@ def _beta(log_odds: Values, right: NDArray[np.bool_]) -> Calibration:
 
 
 def _logistic(columns: Values, right: NDArray[np.bool_]) -> tuple[Values, float]:
-    """Logistic regression, hardly held back; where there is but one kind of pair, its smoothed share."""
+    """Logistic regression with little regularisation; with a single class, the smoothed share as a constant."""
     if right.all() or not right.any():
         from scipy.special import logit
 
@@ -165,7 +164,7 @@ def _isotonic(log_odds: Values, right: NDArray[np.bool_]) -> Calibration:
     totals = np.bincount(steps, counts)
     middles = np.bincount(steps, counts * places) / totals
     shares = (np.bincount(steps, hits) + 0.5) / (totals + 1)
-    # Half a pair of either kind keeps heights finite; it can upset the order of two short steps.
+    # Adding half a pair of each class keeps heights finite, but it can reverse the order of two short steps.
     heights = np.maximum.accumulate(logit(shares))
     return Calibration("isotonic", middles, heights)
 
@@ -179,13 +178,13 @@ _METHODS: Mapping[str, Callable[[Values, NDArray[np.bool_]], Calibration]] = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """Where to cut so that a wanted precision holds.
+    """The probability threshold for a wanted precision.
 
     Attributes:
-        probability: Take pairs of at least this probability; 2, which none has, where the precision is out of reach.
-        precision: Share of variants among the held-out pairs taken.
-        recall: Share taken of the variants among the held-out pairs.
-        pairs: Held-out pairs taken.
+        probability: Accept pairs of at least this probability; 2, which no pair has, if the precision is not reached.
+        precision: Share of variants among the accepted held-out pairs.
+        recall: Share of the held-out variant pairs that are accepted.
+        pairs: Number of accepted held-out pairs.
         reached: Whether the wanted precision was reached on held-out pairs.
     """
 
@@ -198,22 +197,22 @@ class Threshold:
 
 @dataclass(frozen=True, eq=False)
 class Thresholds:
-    """Precision and recall, on pairs whose groups were not learned from, at every probability.
+    """Precision and recall on held-out pairs at every probability.
 
-    What holds there need not hold elsewhere:
+    Caveats:
 
-    * it is precision among the *judged* pairs of this catalogue; where groups count within a seller only, nothing is
-      known about pairs of two sellers, and theirs may be lower;
-    * it is measured against groups as given: variants filed under two codes count as errors, so true precision is
-      rather higher, and 99 % may be out of reach where even perfect suggestions disagree with the labels so often;
-    * another catalogue, with fewer true pairs among its candidates, has a lower precision at the same probability;
-    * above the highest thresholds there are few pairs: `Threshold.pairs` says how many.
+    * This is the precision among the *judged* pairs of this catalogue. If groups are only valid within a seller,
+      nothing is known about pairs of two sellers, whose precision may be lower.
+    * It is measured against the known groups. Variants that the feed lists under two codes count as errors, so the
+      true precision is higher, and 99% may be out of reach if even perfect suggestions disagree with the labels.
+    * Another catalogue with fewer variants among its candidates has a lower precision at the same probability.
+    * Above the highest thresholds there are few pairs; see `Threshold.pairs`.
 
     Attributes:
-        probabilities: float64 (s,), falling.
-        precision: float64 (s,): of the pairs of at least that probability.
-        recall: float64 (s,).
-        pairs: int64 (s,): how many they are.
+        probabilities: float64 (s,): thresholds, falling.
+        precision: float64 (s,): precision of the pairs of at least that probability.
+        recall: float64 (s,): recall of these pairs.
+        pairs: int64 (s,): number of these pairs.
     """
 
     probabilities: Values
@@ -222,35 +221,35 @@ class Thresholds:
     pairs: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        """Checks that the numbers are a curve; only a fault of ours or a changed file fails."""
+        """Checks that the arrays form a curve; this fails only on a bug or a changed file."""
         curve = (self.probabilities, self.precision, self.recall, self.pairs)
-        alike = all(one.shape == self.pairs.shape and np.isfinite(one).all() for one in curve) and self.pairs.ndim == 1
-        if not alike or (np.diff(self.probabilities) > 0).any():
-            raise ModelMissing("thresholds that are no curve", "Learn the model again")
+        valid = all(column.shape == self.pairs.shape and np.isfinite(column).all() for column in curve)
+        if not valid or self.pairs.ndim != 1 or (np.diff(self.probabilities) > 0).any():
+            raise ModelMissing("the thresholds are not a curve", "Train the model again")
 
     @classmethod
     def measured(cls, probabilities: Values, truth: Truth) -> Thresholds:
-        """The curve of held-out pairs, at no more than a thousand probabilities."""
+        """The curve of held-out pairs, with at most a thousand points."""
         judged = truth != UNJUDGED
-        told, right = probabilities[judged], truth[judged] == VARIANT
-        order = np.argsort(-told, kind="stable")
-        ordered, hits = told[order], np.cumsum(right[order])
+        judged_probabilities, right = probabilities[judged], truth[judged] == VARIANT
+        order = np.argsort(-judged_probabilities, kind="stable")
+        ordered, hits = judged_probabilities[order], np.cumsum(right[order])
         last = np.flatnonzero(np.diff(ordered, append=-1.0) != 0)
         kept = last[last + 1 >= _LEAST_PAIRS]
-        # One point for each stretch of recall, and of the cuts of equal recall the one of greatest precision.
+        # One point for each step of recall; among thresholds of equal recall the one of highest precision.
         steps = min(_POINTS, max(int(right.sum()), 1))
         _, first = np.unique((hits[kept] * steps) // max(int(right.sum()), 1), return_index=True)
         kept = kept[first]
         return cls(ordered[kept], hits[kept] / (kept + 1), hits[kept] / max(int(right.sum()), 1), kept + 1)
 
-    def for_precision(self, wanted: float) -> Threshold:
-        """Where to cut for the most variants with a precision of at least `wanted`."""
-        enough = np.flatnonzero(self.precision >= wanted)
+    def for_precision(self, precision: float) -> Threshold:
+        """The threshold of highest recall with at least this precision."""
+        enough = np.flatnonzero(self.precision >= precision)
         if not len(enough):
             return Threshold(2.0, float("nan"), 0.0, 0, False)
         last = enough[-1]
-        measured = float(self.precision[last]), float(self.recall[last]), int(self.pairs[last])
-        return Threshold(float(self.probabilities[last]), *measured, True)
+        figures = float(self.precision[last]), float(self.recall[last]), int(self.pairs[last])
+        return Threshold(float(self.probabilities[last]), *figures, True)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The curve by name, for `numpy.savez`."""

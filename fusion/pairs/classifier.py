@@ -1,17 +1,17 @@
-"""The classifier of pairs: trees on a pair's features, trees that also see the pairs around it, a calibration.
+"""The pair classifier: trees on a pair's own features, trees that also use collective features, and a calibration.
 
-Gradient-boosted trees are scikit-learn's (`HistGradientBoostingClassifier`), which is here already; LightGBM would be
-a further dependency for about a hundredth of average precision. What is learned is kept as plain arrays.
+The gradient-boosted trees are scikit-learn's `HistGradientBoostingClassifier`; LightGBM would be another dependency for
+a small gain. A trained model is stored as plain arrays.
 
-**What is learned from.** Pairs known to be variants and pairs known not to be. Pairs about which nothing is known are
-never negatives: nothing is learned from them, and they are scored like all others.
+**Training pairs.** The classifier is trained on pairs known to be variants and pairs known not to be. Pairs about which
+nothing is known are never used as negatives; they are only scored.
 
-**Who judges whom.** Products are dealt to folds by what binds them (a known group, a pair known to be variants), so
-that a group is in one fold. A classifier that two folds are held from learns from no pair with a product in either.
-The first probability of every pair comes from a classifier that the folds of both its products were held from; so
-the second stage learns from first probabilities such as it will meet on unknown products. For the calibration, all
-of this is done once more for each fold with that fold held out of everything: the probabilities that calibrate, and
-by which the model is measured, come from classifiers of both stages that had no part of the pair's groups.
+**Cross-validation by group.** Products are assigned to folds by connected component (of known groups and known variant
+pairs), so that a group is within one fold. A classifier with two folds held out is trained on no pair with a product in
+either. The first-stage probability of every pair comes from a classifier that held out the folds of both its products,
+so the second stage is trained on first-stage probabilities like those it will see on unknown products. For calibration
+this is repeated for each fold with that fold held out of everything. The probabilities used for calibration and for
+measuring the model thus come from classifiers of both stages that were not trained on the pair's groups.
 """
 
 from __future__ import annotations
@@ -46,40 +46,40 @@ Truth = NDArray[np.int8]
 Mask = NDArray[np.bool_]
 
 FOLDS = 5
-"""Parts of the known groups."""
+"""Number of folds for cross-validation."""
 
 FEWEST_GROUPS = 30
-"""With fewer known groups among the pairs nothing is learned: what so few show need not hold for others."""
+"""With fewer known groups among the pairs no classifier is trained, because it might not generalise."""
 
 SOURCE_WEIGHTS = {Source.NONE: 0.0, Source.FEED_GROUP: 1.0, Source.FILE: 3.0, Source.JUDGEMENT: 5.0}
-"""What a pair counts for by where its truth comes from. An expert looked at the very pair, and most often at one on
-which the classifier erred; two groups only imply what they say about each of their many pairs."""
+"""Training weight of a pair by the source of its truth. An expert looked at that very pair, usually one that the
+classifier got wrong; groups only imply the truth about each of their many pairs."""
 
 _FORMAT = 1
 _ARRAYS, _ABOUT = "pairs.npz", "pairs.json"
 _BLOCK = 2**18
-"""Pairs that go through the trees at once."""
+"""Pairs that are scored at a time."""
 
 _HARD_AT_LEAST = 2000
-"""At least so many of the hardest non-variants are all learned from, however few variants are known."""
+"""At least this many of the hardest non-variants are all used for training, however few variants are known."""
 
 
 class TooLittleKnown(VariantsError):
-    """There are too few known groups, or no known non-variants, to learn a classifier from."""
+    """There are too few known groups, or no known non-variants, to train a classifier."""
 
 
 @dataclass(frozen=True)
 class Boosting:
-    """How trees are grown.
+    """Hyperparameters of the boosted trees.
 
     Attributes:
-        rate: Share of each tree's answer that is added.
-        leaves: Leaves of a tree, at most.
-        least: Pairs behind a leaf, at least.
-        ridge: How strongly leaves are drawn to zero.
-        features: Share of the features that a split may ask, drawn anew for each.
-        most: Trees, at most; how many are kept is decided on groups held out.
-        hard: So many of the hardest non-variants for each variant are all learned from, of the others a sample.
+        rate: Learning rate.
+        leaves: Largest number of leaves of a tree.
+        least: Smallest number of pairs in a leaf.
+        ridge: L2 regularisation of leaf values.
+        features: Share of the features available to each split, drawn at random.
+        most: Largest number of trees; the number kept is chosen on held-out groups.
+        hard: This many of the hardest non-variants per variant are all used for training, of the others a sample.
     """
 
     rate: float = 0.08
@@ -92,7 +92,7 @@ class Boosting:
 
 
 def source_weights(sources: NDArray[np.integer]) -> NDArray[np.float32]:
-    """What each pair counts for in learning, by the `Source` of its truth; float32 (m,)."""
+    """Training weight of each pair by the `Source` of its truth, float32 (m,)."""
     table = np.zeros(max(SOURCE_WEIGHTS) + 1, np.float32)
     for source, weight in SOURCE_WEIGHTS.items():
         table[source] = weight
@@ -101,12 +101,12 @@ def source_weights(sources: NDArray[np.integer]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a model says about some pairs.
+    """A model's scores of pairs.
 
     Attributes:
-        probabilities: float64 (m,): that the two are variants.
-        first: float64 (m,): what the first stage, which sees each pair by itself, would say, not calibrated.
-        collective: float32 (m, columns): what the pairs around each say.
+        probabilities: float64 (m,): calibrated probability that the two are variants.
+        first: float64 (m,): uncalibrated probability of the first stage, which scores each pair on its own.
+        collective: float32 (m, columns): the collective features.
     """
 
     probabilities: Values
@@ -116,15 +116,15 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class PairModel:
-    """Tells the probability that two products are variants.
+    """A trained classifier that estimates the probability that two products are variants.
 
     Attributes:
-        names: The features it was learned on, in order.
-        first: Log-odds from a pair's own features.
-        second: Log-odds from these and from `collective_features` of the first stage's probabilities.
-        calibration: From the second's log-odds to probabilities.
-        thresholds: Precision and recall at every probability, on groups not learned from.
-        about: What it was learned from and how well it does, as plain values.
+        names: The features it was trained on, in order.
+        first: First stage: log-odds from a pair's own features.
+        second: Second stage: log-odds from these and `collective_features` of the first stage's probabilities.
+        calibration: Maps the second stage's log-odds to probabilities.
+        thresholds: Precision and recall at every probability, on held-out groups.
+        about: Training data and metrics, as plain values.
     """
 
     names: tuple[str, ...]
@@ -136,46 +136,46 @@ class PairModel:
 
     @property
     def version(self) -> str:
-        """Names the model by its contents."""
+        """A digest of the model's contents."""
         return digest_of(self.names, [[name, array.tobytes().hex()] for name, array in self._arrays().items()])[:16]
 
     @property
     def all_names(self) -> tuple[str, ...]:
-        """The names of the columns of `contributions`: the features, then what the pairs around a pair say."""
+        """The names of the columns of `contributions`: the features, then the collective features."""
         from fusion.pairs.collective import NAMES
 
         return (*self.names, *NAMES)
 
     def columns(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """Where the model's features stand among some columns; raises `SchemaError` naming those that lack."""
+        """Positions of the model's features among these columns; raises `SchemaError` that lists missing ones."""
         places = {name: place for place, name in enumerate(names)}
         lacking = [name for name in self.names if name not in places]
         if lacking:
             raise SchemaError(
-                f"the pair table lacks {', '.join(lacking)}, on which the classifier was learned",
-                "Learn the classifier again, or make the table as it was made then",
+                f"the pair table has no column {', '.join(lacking)}, which the classifier was trained on",
+                "Train the classifier again, or compute the table with the version it was trained with",
             )
         return np.array([places[name] for name in self.names], np.int64)
 
     def probabilities(
         self, matrix: Matrix, names: Sequence[str], left: Rows, right: Rows, n: int, threads: int = 0
     ) -> Values:
-        """The probability that each pair is a pair of variants, float64 (m,); see `score`."""
+        """The probability that the two products of each pair are variants, float64 (m,); see `score`."""
         return self.score(matrix, names, left, right, n, threads).probabilities
 
     def score(self, matrix: Matrix, names: Sequence[str], left: Rows, right: Rows, n: int, threads: int = 0) -> Scores:
-        """Both stages' view of all pairs of a catalogue at once; a part of the pairs would be judged otherwise.
+        """Scores all pairs of a catalogue with both stages; scoring only some of them would change their scores.
 
         Args:
-            matrix: float32 (m, f): NaN where a feature is absent.
-            names: Name of each column; others than the model's are passed over.
-            left: int32 (m,): one product of each pair.
-            right: int32 (m,): the other.
-            n: Products in all.
-            threads: Threads to use; 0: as many as there are.
+            matrix: float32 (m, f): the features, NaN where absent.
+            names: Name of each column; columns that the model doesn't use are ignored.
+            left: int32 (m,): row of one product of each pair.
+            right: int32 (m,): row of the other.
+            n: Number of products.
+            threads: Number of threads; 0 for as many as there are.
 
         Raises:
-            SchemaError: A column is missing on which the model was learned.
+            SchemaError: A column that the model was trained on is missing.
         """
         from fusion.pairs.collective import PairGraph, collective_features
 
@@ -191,17 +191,17 @@ class PairModel:
         return Scores(self.calibration.apply(log_odds), first, around)
 
     def contributions(self, matrix: Matrix, names: Sequence[str], collective: Matrix, threads: int = 0) -> Matrix:
-        """What speaks for (above 0) and against each of some pairs, in log-odds; float32 (k, `all_names`).
+        """Contributions of the features to the log-odds of pairs, float32 (k, `all_names`); positive means for a pair.
 
-        A row's sum and `bias` are the second stage's log-odds, before calibration. What the second stage credits to
-        the first one's verdict is handed on to the features that made it, in proportion to those that pulled the
-        same way.
+        A row's sum plus `bias` is the second stage's log-odds before calibration. The contribution of the first
+        stage's log-odds is distributed among the features whose first-stage contributions have the same sign, in
+        proportion to these.
 
         Args:
-            matrix: float32 (k, f): the features of the pairs asked about.
+            matrix: float32 (k, f): the features of the pairs.
             names: Name of each column.
             collective: float32 (k, columns): their rows of `Scores.collective`.
-            threads: Threads to use.
+            threads: Number of threads.
         """
         own = _columns(matrix, slice(None), self.columns(names))
         credited = self.second.contributions(np.concatenate([own, collective], axis=1), threads)
@@ -214,29 +214,25 @@ class PairModel:
 
     @property
     def bias(self) -> float:
-        """Log-odds of a pair about which nothing is known, to which contributions are added."""
+        """Log-odds before any feature is known; contributions are added to it."""
         return self.second.bias
 
-    def with_about(self, **further: Any) -> PairModel:
-        """The model with more told about it, as plain values: the figures that others measured, for one."""
-        return replace(self, about=self.about | further)
-
     def threshold_for(self, precision: float) -> Threshold:
-        """From which probability on a wanted precision holds; `Thresholds` says what that does not promise."""
+        """The probability from which a precision was reached; see the caveats at `Thresholds`."""
         return self.thresholds.for_precision(precision)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        named = {"first": self.first.arrays(), "second": self.second.arrays(), "thresholds": self.thresholds.arrays()}
-        arrays = {f"{part}.{name}": array for part, found in named.items() for name, array in found.items()}
+        stages = {"first": self.first.arrays(), "second": self.second.arrays(), "thresholds": self.thresholds.arrays()}
+        arrays = {f"{part}.{name}": array for part, own in stages.items() for name, array in own.items()}
         baselines = np.array([self.first.baseline, self.second.baseline])
         calibration = {"calibration.knots": self.calibration.knots, "calibration.heights": self.calibration.heights}
         return arrays | calibration | {"baselines": baselines}
 
     def save(self, folder: Path) -> None:
-        """Writes the model as a folder, atomically: plain arrays, and JSON about them."""
+        """Writes the model as a folder, atomically: plain arrays, and JSON that describes them."""
         with atomic_folder(folder) as temporary:
             np.savez_compressed(temporary / _ARRAYS, **self._arrays())  # type: ignore[arg-type]
-            plain = {
+            saved = {
                 "format": _FORMAT,
                 "names": list(self.names),
                 "method": self.calibration.method,
@@ -244,31 +240,31 @@ class PairModel:
                 "files": {_ARRAYS: digest_file(temporary / _ARRAYS)},
                 "about": self.about,
             }
-            write_json(temporary / _ABOUT, plain)
+            write_json(temporary / _ABOUT, saved)
 
     @classmethod
     def open(cls, folder: Path) -> PairModel:
-        """Reads a model, without running anything in it; raises `ModelMissing`, in one line, where it can't be used."""
+        """Reads a model without executing any code in it; raises `ModelMissing` if it can't be used."""
         from fusion.pairs.collective import NAMES
         from fusion.pairs.trees import Trees
 
-        fix = "Fetch it again, or learn it again with `variants train`"
+        fix = "Fetch it again, or train it again with `variants train`"
         try:
-            plain = json.loads((folder / _ABOUT).read_text("utf-8"))
-            if plain["format"] != _FORMAT:
-                raise ModelMissing(f"{folder}: a classifier of another version of this program", fix)
-            if digest_file(folder / _ARRAYS) != plain["files"][_ARRAYS]:
-                raise ModelMissing(f"{folder}: {_ARRAYS} is not what was saved", fix)
+            saved = json.loads((folder / _ABOUT).read_text("utf-8"))
+            if saved["format"] != _FORMAT:
+                raise ModelMissing(f"{folder}: this classifier is from another version of the program", fix)
+            if digest_file(folder / _ARRAYS) != saved["files"][_ARRAYS]:
+                raise ModelMissing(f"{folder}: {_ARRAYS} has changed since it was saved", fix)
             with np.load(folder / _ARRAYS, allow_pickle=False) as file:
                 arrays = dict(file)
-            names = tuple(plain["names"])
+            names = tuple(saved["names"])
             widths = {"first": len(names), "second": len(names) + len(NAMES)}
             baselines = dict(zip(widths, arrays["baselines"].tolist(), strict=True))
             first, second = (
                 Trees.from_arrays(_part(arrays, stage), baselines[stage], width) for stage, width in widths.items()
             )
-            calibration = Calibration(plain["method"], **_part(arrays, "calibration"))
-            return cls(names, first, second, calibration, Thresholds(**_part(arrays, "thresholds")), plain["about"])
+            calibration = Calibration(saved["method"], **_part(arrays, "calibration"))
+            return cls(names, first, second, calibration, Thresholds(**_part(arrays, "thresholds")), saved["about"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise ModelMissing(f"{folder}: no readable classifier ({' '.join(str(error).split())})", fix) from error
 
@@ -287,19 +283,19 @@ def _blocks(count: int) -> list[slice]:
     return [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
 
 
-def _plainly(steps: Iterable[Any], _: str) -> Iterable[Any]:
+def _untracked(steps: Iterable[Any], _: str) -> Iterable[Any]:
     return steps
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedPairs:
-    """A model, and what its like say about the pairs it was learned from, each by groups other than its own.
+    """A trained model, and cross-validated probabilities of the pairs it was trained on.
 
     Attributes:
-        model: Learned from all that is known.
-        held_out: float64 (m,): probability of every pair, of unjudged ones too, by classifiers and calibrations that
-            no group of its products was in: what figures, thresholds and the linkage of groups go by.
-        first: float64 (m,): what the first stage by itself came to on groups held out, not calibrated.
+        model: Trained on all known pairs.
+        held_out: float64 (m,): probability of every pair, also of unjudged ones, by classifiers and calibrations that
+            held out the groups of its products. Metrics, thresholds and the linkage of groups use these.
+        first: float64 (m,): uncalibrated first-stage probability, likewise cross-validated.
         folds: int64 (n,): fold of each product.
     """
 
@@ -322,30 +318,30 @@ def learn_pair_model(
     folds: int = FOLDS,
     seed: int = 7,
     threads: int = 0,
-    track: Callable[[Iterable[Any], str], Iterable[Any]] = _plainly,
+    track: Callable[[Iterable[Any], str], Iterable[Any]] = _untracked,
 ) -> LearnedPairs:
-    """Learns both stages and the calibration from what is known about some pairs.
+    """Trains both stages and the calibration.
 
-    The features themselves must not come from the pairs' groups: what a projection learned from a group says about
-    that group's own pairs is too good, and the trees would trust it too much.
+    The features must be cross-validated, too. A projection trained on a group is too good on that group's own pairs,
+    and the trees would rely on it too much.
 
     Args:
-        matrix: float32 (m, f): all candidate pairs of the catalogue, NaN where a feature is absent.
+        matrix: float32 (m, f): features of all candidate pairs of the catalogue, NaN where absent.
         names: Name of each column.
-        left: int32 (m,): one product of each pair.
-        right: int32 (m,): the other.
+        left: int32 (m,): row of one product of each pair.
+        right: int32 (m,): row of the other.
         truth: int8 (m,): `VARIANT`, `UNJUDGED` or `NOT_A_VARIANT`.
-        groups: int (n,): known group of each product, −1 without.
-        weights: What each judged pair counts for, such as `source_weights` says; all the same where not given.
-        boosting: How the trees of either stage are grown.
-        folds: Parts of the groups.
-        seed: Seed of all that is drawn.
-        threads: Threads to use; 0: as many as there are.
-        track: Wraps what is gone through, with what it is called, to show progress.
+        groups: int (n,): known group of each product, −1 for none.
+        weights: Training weight of each pair, such as `source_weights`; equal by default.
+        boosting: Hyperparameters of each stage's trees.
+        folds: Number of folds.
+        seed: Seed of the random numbers.
+        threads: Number of threads; 0 for as many as there are.
+        track: Wraps an iterable with a label, to show progress.
 
     Raises:
-        TooLittleKnown: Fewer than `FEWEST_GROUPS` groups have a known pair among these, or no pair is known not to
-            be variants; `unsupervised_score` serves then.
+        TooLittleKnown: Fewer than `FEWEST_GROUPS` groups have a known pair among these, or no pair is known not to be
+            variants. Use `unsupervised_score` then.
     """
     from fusion.pairs.collective import PairGraph
 
@@ -382,29 +378,36 @@ def learn_pair_model(
 
 
 def bound_products(left: Rows, right: Rows, truth: Truth, groups: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Numbers what may not be parted: products of one group or, through any chain, of known pairs; int64 (n,)."""
+    """Numbers of connected components of known groups and known variant pairs, int64 (n,)."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     n = len(groups)
     members = np.flatnonzero(groups >= 0)
-    _, heads, of = np.unique(groups[members], return_index=True, return_inverse=True)
+    _, heads, head_of = np.unique(groups[members], return_index=True, return_inverse=True)
     sure = truth == VARIANT
-    one = np.concatenate([members, left[sure]])
-    two = np.concatenate([members[heads][of], right[sure]])
-    edges = coo_matrix((np.ones(len(one), np.int8), (one, two)), shape=(n, n))
+    left_ends = np.concatenate([members, left[sure]])
+    right_ends = np.concatenate([members[heads][head_of], right[sure]])
+    edges = coo_matrix((np.ones(len(left_ends), np.int8), (left_ends, right_ends)), shape=(n, n))
     numbered: NDArray[np.int64] = connected_components(edges, directed=False)[1].astype(np.int64)
     return numbered
 
 
-def deal(bound: NDArray[np.int64], telling: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
-    """Deals what is bound together out to folds, those that tell of variants as evenly as all others; int64 (n,)."""
+def deal(bound: NDArray[np.int64], with_variants: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
+    """Assigns components to folds at random, those with known variants evenly and the others evenly; int64 (n,).
+
+    Args:
+        bound: int64 (n,): component of each product.
+        with_variants: Numbers of the components with known variant pairs.
+        folds: Number of folds.
+        seed: Seed of the random numbers.
+    """
     random = np.random.default_rng(seed)
     dealt = np.empty(int(bound.max(initial=-1)) + 1, np.int64)
-    tells = np.zeros(len(dealt), bool)
-    tells[telling] = True
-    for some in (np.flatnonzero(tells), np.flatnonzero(~tells)):
-        dealt[random.permutation(some)] = np.arange(len(some)) % folds
+    has_variants = np.zeros(len(dealt), bool)
+    has_variants[with_variants] = True
+    for components in (np.flatnonzero(has_variants), np.flatnonzero(~has_variants)):
+        dealt[random.permutation(components)] = np.arange(len(components)) % folds
     return dealt[bound]
 
 
@@ -412,19 +415,19 @@ def _require_enough(bound: NDArray[np.int64], left: Rows, truth: Truth) -> int:
     known = len(np.unique(bound[left[truth == VARIANT]]))
     if known < FEWEST_GROUPS:
         raise TooLittleKnown(
-            f"{known} known groups with a pair among the candidates are too few to learn a classifier",
-            f"It takes {FEWEST_GROUPS}; pairs are scored without probabilities",
+            f"{known} known groups with a pair among the candidates are too few to train a classifier",
+            f"At least {FEWEST_GROUPS} are needed; pairs get a score without a probability",
         )
     if not (truth == NOT_A_VARIANT).any():
         raise TooLittleKnown(
-            "no pair is known not to be variants, so no classifier can be learned",
-            "Declare the feed's groups global, or judge some pairs; pairs are scored without probabilities",
+            "no pair is known not to be variants, so no classifier can be trained",
+            "Declare the feed's groups global, or judge some pairs; pairs get a score without a probability",
         )
     return known
 
 
 def _likeness(matrix: Matrix, names: Sequence[str]) -> NDArray[np.float32]:
-    """The unsupervised score; where the table has none of its columns, all pairs are alike."""
+    """The unsupervised score; zero for all pairs if the table has none of its columns."""
     if not COLUMNS.keys() & set(names):
         return np.zeros(len(matrix), np.float32)
     return unsupervised_score(matrix, names)
@@ -432,18 +435,18 @@ def _likeness(matrix: Matrix, names: Sequence[str]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """What is learned from, and who may judge whom.
+    """The training pairs and their folds.
 
     Attributes:
-        matrix: float32 (m, f).
-        truth: int8 (m,).
-        weights: float64 (m,).
-        likeness: float32 (m,): the unsupervised score, by which hard pairs are told from easy ones.
-        graph: The pairs.
+        matrix: float32 (m, f): features.
+        truth: int8 (m,): known truth.
+        weights: float64 (m,): training weights.
+        likeness: float32 (m,): the unsupervised score, which orders non-variants from hard to easy.
+        graph: The pairs as a graph.
         dealt: int64 (n,): fold of each product.
-        folds: How many.
-        seed: Seed.
-        threads: Threads.
+        folds: Number of folds.
+        seed: Seed of the random numbers.
+        threads: Number of threads.
     """
 
     matrix: Matrix
@@ -463,15 +466,15 @@ class _Pairs:
 
     @property
     def turn(self) -> Mask:
-        """A coin for each pair, the same whatever stands around it."""
+        """A reproducible coin flip for each pair, independent of the other pairs."""
         turn: Mask = ((self.graph.left.astype(np.int64) * 31 + self.graph.right) * 0x9E3779B1 >> 16) % 2 == 0
         return turn
 
     @property
     def judge(self) -> NDArray[np.int64]:
-        """The fold under whose name each pair is judged: that of one of its products."""
-        one, two = self.sides
-        return np.where(self.turn, one, two)
+        """The fold whose held-out classifier scores each pair: the fold of one of its products."""
+        left, right = self.sides
+        return np.where(self.turn, left, right)
 
     @property
     def everything(self) -> Mask:
@@ -479,56 +482,57 @@ class _Pairs:
         return np.ones(len(self.truth), bool)
 
     def without(self, *folds: int) -> Mask:
-        """The pairs with no product in some folds."""
-        one, two = self.sides
-        return ~(np.isin(one, folds) | np.isin(two, folds))
+        """The pairs with no product in these folds."""
+        left, right = self.sides
+        return ~(np.isin(left, folds) | np.isin(right, folds))
 
     def holders(self, outer: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The two folds, the lesser first, that are held from the classifier of each pair's first probability.
+        """The two folds, lower first, held out by the classifier that gives each pair's first-stage probability.
 
-        They are those of its two products, or that of both and a drawn one: always two, so that all probabilities
-        come from equally learned classifiers. With an outer fold, which everything is held from, it is one of them.
+        They are the folds of its two products, or their common fold and a pseudorandom one. There are always two, so
+        that all probabilities come from classifiers trained on equally much. An outer fold, which is held out of
+        everything, is one of them.
         """
-        one, two = self.sides
-        drawn = (one + 1 + (self.graph.left.astype(np.int64) + self.graph.right) % (self.folds - 1)) % self.folds
-        held, other = one, np.where(one == two, drawn, two)
+        left, right = self.sides
+        drawn = (left + 1 + (self.graph.left.astype(np.int64) + self.graph.right) % (self.folds - 1)) % self.folds
+        held, other = left, np.where(left == right, drawn, right)
         if outer is not None:
-            inner = np.where(self.turn, one, two)
-            inner = np.where(one == outer, two, np.where(two == outer, one, inner))
-            held, other = np.full(len(one), outer), np.where(inner == outer, drawn, inner)
+            inner = np.where(self.turn, left, right)
+            inner = np.where(left == outer, right, np.where(right == outer, left, inner))
+            held, other = np.full(len(left), outer), np.where(inner == outer, drawn, inner)
         return np.minimum(held, other), np.maximum(held, other)
 
 
 @dataclass(frozen=True, eq=False)
 class _First:
-    """The first stage: trees from all folds but each two, and from all.
+    """The first stage: trees trained without each two folds, and trees trained on all.
 
     Attributes:
-        full: From everything known.
-        log_odds: Two folds (the lesser first) → log-odds of every pair whose judge they may be; NaN elsewhere.
+        full: Trained on all known pairs.
+        log_odds: Two held-out folds (lower first) → log-odds of every pair with a product in one; NaN elsewhere.
     """
 
     full: Trees
     log_odds: dict[tuple[int, int], Values]
 
     def everywhere(self, pairs: _Pairs, outer: int | None = None) -> Values:
-        """Every pair's log-odds, by trees that neither its products' folds nor the outer fold were in."""
+        """Every pair's log-odds by trees that held out its products' folds and the outer fold."""
         low, high = pairs.holders(outer)
-        told = np.empty(len(low))
-        for (one, two), log_odds in self.log_odds.items():
-            chosen = (low == one) & (high == two)
-            told[chosen] = log_odds[chosen]
-        return told
+        result = np.empty(len(low))
+        for (lesser, greater), log_odds in self.log_odds.items():
+            rows = (low == lesser) & (high == greater)
+            result[rows] = log_odds[rows]
+        return result
 
 
 def _first_stage(pairs: _Pairs, boosting: Boosting, track: Callable[..., Iterable[Any]]) -> _First:
-    twos = list(combinations(range(pairs.folds), 2))
-    parts = [pairs.without(one, two) for one, two in twos]
+    fold_pairs = list(combinations(range(pairs.folds), 2))
+    parts = [pairs.without(lesser, greater) for lesser, greater in fold_pairs]
     lessons = [_lesson(pairs, pairs.matrix, part, boosting.hard) for part in (*parts, pairs.everything)]
     exam = np.flatnonzero(~parts[0])
     forests = _grown(pairs, lessons, (pairs.matrix[exam], pairs.truth[exam]), boosting, track)
-    log_odds = {two: _told(pairs, trees, ~part) for two, trees, part in zip(twos, forests, parts, strict=False)}
-    return _First(forests[-1], log_odds)
+    held_out = zip(fold_pairs, forests, parts, strict=False)
+    return _First(forests[-1], {two: _log_odds_of(pairs, trees, ~part) for two, trees, part in held_out})
 
 
 @dataclass(frozen=True, eq=False)
@@ -536,8 +540,8 @@ class _Second:
     """The second stage.
 
     Attributes:
-        full: From everything known.
-        held_out: float64 (m,): log-odds of every pair by trees of both stages that its judge's fold had no part of.
+        full: Trained on all known pairs.
+        held_out: float64 (m,): log-odds of every pair by trees of both stages that held out the fold `_Pairs.judge`.
     """
 
     full: Trees
@@ -559,12 +563,12 @@ def _second_stage(pairs: _Pairs, first: _First, boosting: Boosting, track: Calla
     return _Second(forests[-1], held_out)
 
 
-def _told(pairs: _Pairs, trees: Trees, some: Mask) -> Values:
-    """Log-odds of some rows; NaN elsewhere."""
-    told = np.full(len(some), np.nan)
-    for block in _blocks(len(some)):
-        told[block][some[block]] = trees.predict(pairs.matrix[block][some[block]], pairs.threads)
-    return told
+def _log_odds_of(pairs: _Pairs, trees: Trees, chosen: Mask) -> Values:
+    """Log-odds of the chosen rows; NaN elsewhere."""
+    log_odds = np.full(len(chosen), np.nan)
+    for block in _blocks(len(chosen)):
+        log_odds[block][chosen[block]] = trees.predict(pairs.matrix[block][chosen[block]], pairs.threads)
+    return log_odds
 
 
 def _joined(pairs: _Pairs, log_odds: Values) -> Matrix:
@@ -576,7 +580,7 @@ def _joined(pairs: _Pairs, log_odds: Values) -> Matrix:
 
 @dataclass(frozen=True, eq=False)
 class _Lesson:
-    """What one forest is grown from: the drawn pairs in bins, whether they are variants, and what they weigh."""
+    """Training data of one forest: the sampled pairs in bins, whether they are variants, and their weights."""
 
     bins: Bins
     codes: Matrix
@@ -584,10 +588,10 @@ class _Lesson:
     weights: Values
 
 
-def _lesson(pairs: _Pairs, matrix: Matrix, some: Mask, hard: float) -> _Lesson:
+def _lesson(pairs: _Pairs, matrix: Matrix, allowed: Mask, hard: float) -> _Lesson:
     from fusion.pairs.trees import Bins
 
-    rows, weights = _drawn(pairs, some, hard)
+    rows, weights = _drawn(pairs, allowed, hard)
     bins = Bins.of(matrix[rows])
     return _Lesson(bins, bins.codes(matrix[rows]), pairs.truth[rows] == VARIANT, weights)
 
@@ -599,9 +603,9 @@ def _grown(
     boosting: Boosting,
     track: Callable[..., Iterable[Any]],
 ) -> list[Trees]:
-    """A forest from each lesson; how many trees they have is decided by the first, on pairs that it did not see.
+    """Trains a forest on each lesson; the first decides the number of trees, on pairs it was not trained on.
 
-    The others grow side by side, a thread each: several threads on one forest wait for each other at every split.
+    The others are trained in parallel, one thread each: threads that share a forest wait for each other at every split.
     """
     threads = pairs.threads or os.cpu_count() or 1
     first = _grow(lessons[0], boosting, pairs.seed, threads)
@@ -609,7 +613,7 @@ def _grown(
     fewer = replace(boosting, most=count)
     with ThreadPoolExecutor(threads) as pool:
         others = [pool.submit(_grow, lesson, fewer, pairs.seed, 1) for lesson in lessons[1:]]
-        return [first.first(count), *(one.result() for one in track(others, "growing trees"))]
+        return [first.first(count), *(forest.result() for forest in track(others, "growing trees"))]
 
 
 def _grow(lesson: _Lesson, boosting: Boosting, seed: int, threads: int) -> Trees:
@@ -633,20 +637,20 @@ def _grow(lesson: _Lesson, boosting: Boosting, seed: int, threads: int) -> Trees
     return Trees.of(model, lesson.bins)
 
 
-def _drawn(pairs: _Pairs, some: Mask, hard: float) -> tuple[NDArray[np.int64], Values]:
-    """The pairs to learn from: all variants, all that were looked at singly, and of the others the hard ones.
+def _drawn(pairs: _Pairs, allowed: Mask, hard: float) -> tuple[NDArray[np.int64], Values]:
+    """Samples training pairs: all variants, all judged pairs, and of the other non-variants mostly hard ones.
 
-    Nearly all candidates are easily seen to be no variants, and teach little. One that stands r-th by the
-    unsupervised score is taken with probability c / r and weighs r / c, so that in sum those taken stand for all
-    (Fithian and Hastie, "Local case-control sampling", Annals of Statistics, 2014). That score knows no groups, so
-    nothing is learned from groups held out by the choice either.
+    Nearly all candidates are obvious non-variants, which add little. The non-variant at rank r by the unsupervised
+    score is drawn with probability c / r and weight r / c, so that the sample represents all of them (Fithian and
+    Hastie, "Local case-control sampling", Annals of Statistics, 2014). The score does not use groups, so sampling
+    leaks nothing about held-out groups.
     """
-    counts = some & (pairs.weights > 0)
+    counts = allowed & (pairs.weights > 0)
     sure, wrong = (np.flatnonzero(counts & (pairs.truth == kind)) for kind in (VARIANT, NOT_A_VARIANT))
     random = np.random.default_rng(pairs.seed)
     wrong = wrong[np.lexsort((random.random(len(wrong)), -pairs.likeness[wrong]))]
     shares = np.minimum(1, max(_HARD_AT_LEAST, hard * len(sure)) / np.arange(1, len(wrong) + 1))
-    # What somebody rejected is never left to chance.
+    # Pairs that somebody rejected are always kept.
     shares[pairs.weights[wrong] > SOURCE_WEIGHTS[Source.FEED_GROUP]] = 1
     taken = random.random(len(wrong)) < shares
     rows = np.concatenate([sure, wrong[taken]])
@@ -656,11 +660,11 @@ def _drawn(pairs: _Pairs, some: Mask, hard: float) -> tuple[NDArray[np.int64], V
 
 
 _EVERY = 10
-"""The number of trees is chosen among multiples of this."""
+"""The number of trees is a multiple of this."""
 
 
 def _best_count(trees: Trees, matrix: Matrix, truth: Truth) -> int:
-    """How many trees tell held-out pairs best, by log loss."""
+    """The number of trees with the lowest log loss on held-out pairs."""
     rows = np.flatnonzero(truth != 0)
     if len(rows) == 0 or len(trees) <= _EVERY:
         return len(trees)

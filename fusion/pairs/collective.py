@@ -1,10 +1,10 @@
-"""What the pairs around a pair say about it: features from a first classifier's probabilities.
+"""Collective features: what a first classifier's probabilities of neighbouring pairs say about a pair.
 
-Whether two products are variants does not stand alone. Where both are surely variants of a third, they are variants
-of each other; where one has ten better partners that the other does not share, they hardly are. The first
-classifier judges each pair by itself; its probabilities over the graph of pairs become features of a second one
-(Kou and Cohen, "Stacked graphical models for efficient inference in Markov random fields", SDM 2007). They must
-come from classifiers that did not learn from the pair's own groups: `fusion.pairs.classifier` sees to it.
+If two products are both variants of a third, they are variants of each other; if one has ten better matches that the
+other does not share, they probably are not. The first classifier scores each pair on its own. Its probabilities on the
+graph of pairs become features of a second one (Kou and Cohen, "Stacked graphical models for efficient inference in
+Markov random fields", SDM 2007). They must come from classifiers that were not trained on the pair's own groups, which
+`fusion.pairs.classifier` ensures.
 
 Import this module only where it is used: numba takes half a second.
 """
@@ -39,34 +39,34 @@ NAMES = (
     "degree_low",
     "degree_high",
 )
-"""The columns of `collective_features`, where p is a first probability, c runs over products that form a pair with
-both sides, and "low" and "high" are the lesser and the greater of the two sides' values:
+"""The columns of `collective_features`. Here p is a first-stage probability, c runs over products that form a pair with
+both sides, and "low" and "high" are the smaller and the larger of the two sides' values:
 
 first_log_odds: log-odds of the pair's own p.
 shared_sum: Σ p(i,c) · p(c,j).
 shared_best: max over c of min(p(i,c), p(c,j)).
-shared_overlap: Σ min(p(i,c), p(c,j)) over Σ max, other pairs counting as p = 0: the weighted Jaccard index.
-friend: p between one side's best partner (the other side aside) and the other side; 0 where they form no pair.
-lead: p(i,j) less the side's best other p.
-rank: 1 + the side's pairs of greater p.
-row: sum of the side's other p: about how many further variants it has.
-share: p(i,j) of the sum of all of the side's p.
-degree: pairs of the side."""
+shared_overlap: Σ min(p(i,c), p(c,j)) over Σ max, where other pairs count as p = 0: the weighted Jaccard index.
+friend: p between one side's best partner (other than the other side) and the other side; 0 if they form no pair.
+lead: p(i,j) minus the side's best other p.
+rank: 1 + the number of the side's pairs with higher p.
+row: sum of the side's other p, about the number of its other variants.
+share: p(i,j) as a share of the sum of all of the side's p.
+degree: number of pairs of the side."""
 
 _SMALLEST = 1e-7
-"""Probabilities are held this far from 0 and 1, where their log-odds have no end."""
+"""Probabilities are clipped this far from 0 and 1, where log-odds are infinite."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairGraph:
-    """Pairs as a graph of products, each product's pairs side by side.
+    """Pairs as a graph of products, in compressed-sparse-row form.
 
     Attributes:
-        left: int32 (m,).
-        right: int32 (m,).
-        offsets: int64 (n + 1): product i has the entries `offsets[i]` … `offsets[i + 1] - 1`.
+        left: int32 (m,): the lower row of each pair.
+        right: int32 (m,): the higher row.
+        offsets: int64 (n + 1,): product i has the entries `offsets[i]` … `offsets[i + 1] - 1`.
         others: int32 (2 m,): the other product of each entry, ascending within a product.
-        pairs: int32 (2 m,): the pair that each entry is.
+        pairs: int32 (2 m,): the pair of each entry.
     """
 
     left: I32
@@ -77,7 +77,7 @@ class PairGraph:
 
     @classmethod
     def of(cls, left: I32, right: I32, n: int) -> PairGraph:
-        """The graph of pairs of n products; each pair once, in any order and either way round."""
+        """Builds the graph of pairs of n products; each pair once, in any order and direction."""
         assert len(left) == 0 or (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n)
         low, high = np.minimum(left, right).astype(np.int32), np.maximum(left, right).astype(np.int32)
         order = np.lexsort((high, low))
@@ -95,9 +95,9 @@ def collective_features(graph: PairGraph, probabilities: F64, threads: int = 0) 
     """The columns `NAMES` for each pair of the graph, float32 (m, columns).
 
     Args:
-        graph: All pairs that were judged, also those about which nothing is known.
-        probabilities: The first classifier's probability of each, float64 (m,).
-        threads: Threads to use; 0 leaves it to numba.
+        graph: All scored pairs, including those without a known truth.
+        probabilities: float64 (m,): the first classifier's probabilities.
+        threads: Number of threads; 0 uses numba's default.
     """
     p = np.clip(probabilities.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
     n, count = len(graph.offsets) - 1, max(1, threads or numba.get_num_threads())
@@ -114,7 +114,7 @@ def collective_features(graph: PairGraph, probabilities: F64, threads: int = 0) 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def _fill(low: I32, high: I32, order: I64, free: I64, others: I32, pairs: I32) -> None:
-    """Enters each pair with both of its products: smaller others first, so that all stand in order."""
+    """Adds each pair to both of its products, lower rows first, so that entries are in ascending order."""
     for pair in order:
         place = free[high[pair]]
         others[place], pairs[place] = low[pair], pair
@@ -127,7 +127,7 @@ def _fill(low: I32, high: I32, order: I64, free: I64, others: I32, pairs: I32) -
 
 @numba.njit(cache=True, nogil=True, parallel=True, boundscheck=False)
 def _sides(offsets: I64, others: I32, values: F64, sides: tuple[I32, I32, F64, F64]) -> None:
-    """Of each product: its entries' ranks, its two best partners and their probabilities, the sum of all."""
+    """For each product: its entries' ranks, its two best partners and their probabilities, and the sum of all."""
     ranks, partners, best, total = sides
     for i in numba.prange(len(offsets) - 1):
         low, high = offsets[i], offsets[i + 1]
@@ -143,15 +143,15 @@ def _sides(offsets: I64, others: I32, values: F64, sides: tuple[I32, I32, F64, F
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def _low_high(row: NDArray[np.float32], column: int, one: float, two: float) -> None:
-    row[column], row[column + 1] = min(one, two), max(one, two)
+def _low_high(row: NDArray[np.float32], column: int, first: float, second: float) -> None:
+    row[column], row[column + 1] = min(first, second), max(first, second)
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def _beyond(
     graph: tuple[I64, I32, I32, F64], slot: F64, i: int, entry: int, friend: int
 ) -> tuple[float, float, float, float, int]:
-    """Walks the products that form a pair with j, the entry's other product, and meets those that do with i."""
+    """Visits the products paired with j, the entry's other product, and sums over those also paired with i."""
     offsets, others, _, values = graph
     j = others[entry]
     together, strongest, overlap, met, back = 0.0, 0.0, 0.0, 0.0, 0
@@ -177,7 +177,7 @@ def _around(
     slots: F64,
     columns: NDArray[np.float32],
 ) -> None:
-    """Fills the columns; each thread owns some products, a row of `slots`, and the pairs they are the lesser of."""
+    """Fills the columns; each thread handles a range of products, a row of `slots`, and their pairs with later ones."""
     offsets, others, pairs, values = graph
     ranks, partners, best, total = sides
     for thread in numba.prange(len(bounds) - 1):
@@ -189,7 +189,7 @@ def _around(
                 j, p, row = others[entry], values[entry], columns[pairs[entry]]
                 if j < i:
                     continue
-                # Which of either side's two best partners is the best other than the pair's own other side.
+                # Position, among each side's two best partners, of the best one outside this pair.
                 first, second = int(partners[i, 0] == j), int(partners[j, 0] == i)
                 together, strongest, overlap, met, back = _beyond(graph, slot, i, entry, partners[i, first])
                 around = total[i] + total[j] - 2 * p - overlap

@@ -1,4 +1,4 @@
-"""`Feature`: one documented column of a pair table; `Block`: the pairs for which columns are computed at once."""
+"""`Feature`: one documented column of a pair table; `Block`: a set of pairs whose columns are computed together."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from numpy.typing import NDArray
 from fusion.pairs.feature_context import PairContext
 
 Room = Literal["similarity", "ranks", "words", "attributes", "pictures"]
-"""What a feature looks at."""
+"""What a feature compares."""
 
 Speaks = Literal["for", "against", "neither"]
-"""What a high value says about two products being variants of each other."""
+"""Whether a high value counts for or against two products being variants."""
 
 Column = NDArray[np.float32]
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some pairs of a context, computed on one thread. What several features need is made once and kept.
+    """Pairs of a context, computed on one thread. Intermediate results that several features need are cached.
 
     Attributes:
-        context: What is known about the products.
-        left: int32 (m,): the one product of each pair.
-        right: int32 (m,): the other.
+        context: The products and their lists.
+        left: int32 (m,): row of one product of each pair.
+        right: int32 (m,): row of the other.
     """
 
     context: PairContext
     left: NDArray[np.int32]
     right: NDArray[np.int32]
-    _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _values: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.left)
 
-    def once(self, key: object, make: Callable[[], Made]) -> Made:
-        """What `make` gives, made the first time `key` is asked for."""
-        if key not in self._made:
-            self._made[key] = make()
-        made: Made = self._made[key]
-        return made
+    def once(self, key: object, make: Callable[[], Value]) -> Value:
+        """The result of `make`, computed the first time `key` is requested."""
+        if key not in self._values:
+            self._values[key] = make()
+        value: Value = self._values[key]
+        return value
 
     def slot(self, width: int, dtype: type) -> NDArray[Any]:
-        """Working memory of zeros for a kernel."""
+        """Zeroed working memory for a kernel."""
         return np.zeros(max(1, width), dtype)
 
     def both(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether something is known of both products of each pair, bool (m,)."""
+        """Whether both products of each pair are known, bool (m,)."""
         return known[self.left] & known[self.right]
 
 
@@ -61,12 +61,12 @@ class Feature:
     """One column.
 
     Attributes:
-        name: Of the column.
-        room: What it looks at.
-        words: What it says about two products, in words a merchandiser uses.
-        speaks: What a high value says.
-        missing: What NaN means; empty where the column never is NaN.
-        of: Computes it: float32 (m,) of a block. Symmetric: which product is the left one does not matter.
+        name: Name of the column.
+        room: What it compares.
+        words: What it measures, in words a merchandiser uses.
+        speaks: Whether a high value counts for or against the pair.
+        missing: What NaN means; empty if the column is never NaN.
+        of: Computes the column of a block, float32 (m,). It is symmetric in the two products.
     """
 
     name: str
@@ -78,5 +78,5 @@ class Feature:
 
 
 def where(known: NDArray[np.bool_], values: NDArray[Any]) -> Column:
-    """`values` where something is known, else NaN, float32."""
+    """`values` where known, else NaN, float32."""
     return np.where(known, values, np.nan).astype(np.float32)

@@ -1,7 +1,7 @@
-"""What the columns of two products say: attributes that agree, differ or are absent, categories, prices, sellers.
+"""Features that compare the columns of two products: attributes, categories, prices and sellers.
 
-Everything comes from the catalogue's columns; values are compared without case and outer spaces, trade item numbers
-as numbers of 14 digits (GS1 General Specifications), manufacturers' numbers by letters and digits alone.
+All values come from the catalogue's columns. They are compared without case and surrounding spaces, GTINs as numbers of
+14 digits (GS1 General Specifications), manufacturers' part numbers by letters and digits only.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _AMOUNT = re.compile(r"\d+(?:[.,'’]\d+|\s\d{3}(?!\d))*")
 _SEPARATORS = re.compile(r"[.,'’\s]")
 
 _DIGITS = 14
-"""Length of the longest trade item number; shorter ones have zeros before them."""
+"""Length of the longest GTIN; shorter ones are padded with leading zeros."""
 
 _DEAREST = 1e12
-"""What is written as a higher price is none."""
+"""Higher prices are not accepted as prices."""
 
 SHOWN = {"color": "colour", "product_type": "category"}
-"""Columns whose name here may be another than in feeds."""
+"""Columns whose name in features differs from the name in feeds."""
 
 _VARYING = ("color", "size", "pattern", "material")
 _FIELDS = ("brand", "product_type", "gtin", "mpn", *ATTRIBUTES)
-"""Columns compared one by one. Variants may differ in those of `_VARYING`: there agreement speaks neither way."""
+"""Columns compared one by one. Variants may differ in those of `_VARYING`, where agreement counts neither way."""
 
 
 def attribute_columns(context: PairContext) -> Mapping[str, list[str]]:
-    """Every attribute of the catalogue by name: one value a product, empty without one."""
+    """Every attribute of the catalogue by name: one value per product, empty where it has none."""
     return context.once("attributes", lambda: _attribute_columns(context))
 
 
@@ -52,18 +52,18 @@ def _attribute_columns(context: PairContext) -> dict[str, list[str]]:
 
 
 def plain(value: str) -> str:
-    """A value without case, its words parted by one space."""
+    """A value without case, its words separated by single spaces."""
     return " ".join(value.casefold().split())
 
 
 def item_number(value: str) -> str:
-    """A trade item number at its full length; empty where there are no digits but zeros, or too many."""
+    """A GTIN at full length; empty if there are only zeros or too many digits."""
     digits = "".join(letter for letter in value if letter in "0123456789").lstrip("0")
     return digits.zfill(_DIGITS) if 0 < len(digits) <= _DIGITS else ""
 
 
 def part_number(value: str) -> str:
-    """A manufacturer's number by letters and digits alone."""
+    """The letters and digits of a manufacturer's part number."""
     return "".join(letter for letter in value.casefold() if letter.isalnum())
 
 
@@ -71,7 +71,7 @@ _READ: dict[str, Callable[[str], str]] = {"gtin": item_number, "mpn": part_numbe
 
 
 def codes(values: Sequence[str]) -> NDArray[np.int32]:
-    """Numbers that are equal where values are, −1 for empty ones; int32 (n,)."""
+    """Codes that are equal where values are equal, −1 for empty ones; int32 (n,)."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) if value else -1 for value in values], np.int32)
 
@@ -89,13 +89,13 @@ def _codes_of(context: PairContext, name: str) -> NDArray[np.int32]:
 
 
 def agrees(block: Block, name: str) -> Column:
-    """1 where a column says the same of both products, 0 where it differs."""
+    """1 where a column agrees for both products, 0 where it differs."""
     numbers = _codes_of(block.context, name)
     return where(block.both(numbers >= 0), numbers[block.left] == numbers[block.right])
 
 
 def _counts(block: Block) -> NDArray[np.int32]:
-    """How many attributes agree, differ, and stand at one product alone, int32 (m, 3)."""
+    """Number of attributes that agree, that differ, and that only one product has, int32 (m, 3)."""
     return block.once("agreements", lambda: _agreements(block))
 
 
@@ -108,7 +108,7 @@ def _agreements(block: Block) -> NDArray[np.int32]:
 
 
 def _entries(context: PairContext) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
-    """Offsets, names and values of all attributes, numbered."""
+    """Offsets, name codes and value codes of all attributes."""
 
     def make() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
         names: dict[str, int] = {}
@@ -133,7 +133,7 @@ def _count(block: Block, place: int) -> Column:
 
 
 def levels(path: str) -> list[str]:
-    """The levels of a category path, each with all above it."""
+    """The levels of a category path, each with all levels above it."""
     names = [plain(level) for level in _LEVELS.split(path)]
     names = [name for name in names if name]
     return [" > ".join(names[: depth + 1]) for depth in range(len(names))]
@@ -145,14 +145,14 @@ def _category_levels(context: PairContext) -> Sets:
 
 
 def _category_prefix(block: Block) -> Column:
-    """Levels from the top that two paths share, as a share of the longer one."""
+    """Number of top levels that two paths share, as a share of the longer path."""
     sets = _category_levels(block.context)
     longer = np.maximum(sets.lengths[block.left], sets.lengths[block.right])
     return share(block, sets.known, common(block, sets)[0], longer)
 
 
 def _category_words(block: Block) -> Column:
-    """Jaccard's coefficient of the words of two category paths."""
+    """Jaccard index of the words of two category paths."""
 
     def make() -> Sets:
         return Sets.of([_WORDS.findall(path.lower()) for path in block.context.catalogue.column("product_type")])
@@ -161,9 +161,9 @@ def _category_words(block: Block) -> Column:
 
 
 def amount_of(price: str) -> tuple[float, str]:
-    """The amount and the currency of a price; an amount of 0 where there is not exactly one above it.
+    """The amount and the currency of a price; an amount of 0 unless there is exactly one positive number.
 
-    The last separator parts the decimals unless three digits follow it, as in "1.299"; after a 0 it always does.
+    The last separator marks the decimals unless three digits follow it, as in "1.299"; after a 0 it always does.
     """
     found = _AMOUNT.findall(price)
     if len(found) != 1:
@@ -177,7 +177,7 @@ def amount_of(price: str) -> tuple[float, str]:
 
 
 def _prices(context: PairContext) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """The logarithm of each product's price, NaN without one, and the number of its currency."""
+    """The logarithm of each product's price (NaN if none), and the code of its currency."""
 
     def make() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         read = [amount_of(price) for price in context.catalogue.column("price")]
@@ -190,7 +190,7 @@ def _prices(context: PairContext) -> tuple[NDArray[np.float64], NDArray[np.int32
 
 
 def _price_ratio(block: Block) -> Column:
-    """Logarithm of the ratio of two prices of one currency, at least 0."""
+    """Absolute logarithm of the ratio of two prices of one currency."""
     logs, currencies = _prices(block.context)
     same = currencies[block.left] == currencies[block.right]
     return where(same, np.abs(logs[block.left] - logs[block.right]))
@@ -207,23 +207,23 @@ def _features() -> Iterator[Feature]:
         speaks: Speaks = "neither" if name in _VARYING else "for"
         shown = SHOWN.get(name, name)
         what = shown.replace("_", " ")
-        words, lacking = f"whether the {what} agrees", f"the {what} of one of the two is not given"
+        words, lacking = f"whether the {what} agrees", f"one of the two has no {what}"
         yield Feature(f"{shown}_agrees", "attributes", words, speaks, lacking, partial(agrees, name=name))
     kinds: tuple[tuple[str, str, Speaks], ...] = (
         ("agreeing", "how many attributes agree", "for"),
         ("differing", "how many attributes differ", "against"),
-        ("one_sided", "how many attributes only one of the two gives", "neither"),
+        ("one_sided", "how many attributes only one of the two has", "neither"),
     )
     for place, (kind, words, says) in enumerate(kinds):
         yield Feature(f"attributes_{kind}", "attributes", words, says, "", partial(_count, place=place))
-    lacking = "the category of one of the two is not given"
+    lacking = "one of the two has no category"
     prefix = "how much of the category path is the same from the top"
     yield Feature("category_prefix", "attributes", prefix, "for", lacking, _category_prefix)
     shared_words = "how many words the categories share"
     yield Feature("category_words", "attributes", shared_words, "for", lacking, _category_words)
     lacking = "one of the two has no price, or the currencies differ"
     yield Feature("price_ratio", "attributes", "how different the prices are", "against", lacking, _price_ratio)
-    yield Feature("same_seller", "attributes", "whether one seller offers both", "neither", "", _same_seller)
+    yield Feature("same_seller", "attributes", "whether both are from the same seller", "neither", "", _same_seller)
 
 
 ATTRIBUTE_FEATURES: tuple[Feature, ...] = tuple(_features())

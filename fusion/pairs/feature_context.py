@@ -1,6 +1,6 @@
-"""`PairContext`: what is known about the products of a catalogue when pairs of them are judged.
+"""`PairContext`: the catalogue, vectors, lists and picture descriptors from which features of pairs are computed.
 
-Everything in it is plain: a catalogue, vectors, lists, descriptors of pictures. Nobody's groups are read.
+Known groups are never read.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 SPACES = ("text", "image", "lexical")
-"""Ways of comparing two products, each with vectors and lists."""
+"""The spaces in which products are compared, each with vectors and lists."""
 
 FUSED = "fused"
-"""The list that is made of the lists of all spaces."""
+"""The list that is fused from the lists of all spaces."""
 
 LISTS = (*SPACES, FUSED)
 
 DEPTH = 100
-"""Entries of a list that are read. A fixed depth: a rank then means the same whether lists were made deeper or not."""
+"""Entries of a list that are read. The depth is fixed so that ranks mean the same however long the lists are."""
 
 TENTH = 10
-"""How near its neighbours stand to a product is judged by the one of this rank."""
+"""Rank of the neighbour whose score shows how close a product's neighbours are."""
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """Lists of every product as the features read them.
+    """The first entries of every product's list.
 
     Attributes:
-        offsets: int64 (n + 1,).
-        rows: int32: the first `DEPTH` of each list.
-        scores: float32 of these.
-        tenth: float32 (n,): score of the tenth, or of the last in a shorter list; NaN in an empty one.
+        offsets: int64 (n + 1,): offsets of the lists.
+        rows: int32: the first `DEPTH` entries of each list.
+        scores: float32: their scores.
+        tenth: float32 (n,): score of the tenth entry, or of the last of a shorter list; NaN for an empty one.
     """
 
     offsets: NDArray[np.int64]
@@ -59,7 +59,7 @@ class Ranked:
 
     @classmethod
     def of(cls, run: Run) -> Ranked:
-        """The beginnings of a run's lists."""
+        """Takes the first `DEPTH` entries of each list of a run."""
         part = run.top(DEPTH).whole()
         low, high = part.offsets[:-1], part.offsets[1:]
         tenth = np.where(high > low, np.minimum(low + TENTH, high) - 1, len(part.scores))
@@ -69,14 +69,14 @@ class Ranked:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """One way of comparing products.
+    """One space in which products are compared.
 
     Attributes:
-        values: Float32 (r, d), or sparse (n, d): rows at length one, zero where there is nothing to compare.
-        lists: Every product's list, hubs already stepped back.
-        near: Float32 (n,): how near its neighbours stand to each product (`fusion.merge.hubs.nearness`).
-        owners: Which product each row of `values` belongs to; None where row and product are one.
-        hub_weight: Share of the nearness that was taken off in `lists`.
+        values: float32 (r, d), or sparse (n, d): rows of unit length, zero where there is nothing to compare.
+        lists: Every product's list, corrected for hubs.
+        near: float32 (n,): mean similarity of each product to its neighbours (`fusion.merge.hubs.nearness`).
+        owners: Product of each row of `values`; None if rows are products.
+        hub_weight: Share of `near` that was subtracted in `lists`.
     """
 
     values: NDArray[np.float32] | csr_matrix
@@ -94,13 +94,13 @@ class Space:
         *,
         hub_weight: float = WEIGHT,
     ) -> Space:
-        """Makes a space of vectors (of any length) and of every product's list by their cosine.
+        """Builds a space from vectors (of any length) and every product's list by cosine.
 
         Args:
-            values: One row a product, or a picture.
-            run: Every product's list, without itself, deeper than what is read: see `fusion.merge.hubs.depth_for`.
-            owners: Which product each row belongs to, where pictures are compared.
-            hub_weight: Share of a product's nearness that is taken off.
+            values: One row per product or per picture.
+            run: Every product's list, without itself, deeper than `DEPTH`: see `fusion.merge.hubs.depth_for`.
+            owners: Product of each row, if rows are pictures.
+            hub_weight: Share of a product's nearness to subtract.
 
         Raises:
             AxisMismatch: The lists are not those of all products, or vectors are missing.
@@ -110,89 +110,89 @@ class Space:
         return cls(unit, correct_hubs(run, near, weight=hub_weight), near, owners, hub_weight)
 
     def __post_init__(self) -> None:
-        """Checks that there is a vector a row."""
+        """Checks that there is a vector for each row."""
         self.lists.items.require(self.lists.queries, "lists of every product")
         rows = len(self.lists.items) if self.owners is None else len(self.owners.rows)
         if self.values.shape[0] != rows or self.near.shape != (len(self.lists.items),):
-            raise AxisMismatch(f"{self.values.shape[0]:,} vectors can't stand for {rows:,} rows of {self.lists.name!r}")
+            raise AxisMismatch(f"{self.values.shape[0]:,} vectors for {rows:,} rows of {self.lists.name!r}")
         if self.owners is not None:
             self.lists.items.require(self.owners.products, f"the pictures of {self.lists.name!r}")
 
     @cached_property
     def places(self) -> Places:
-        """Where each product's vectors stand; those of zeros are left out."""
+        """The rows of each product's vectors, without zero vectors."""
         n = len(self.lists.items)
         values: Any = self.values
-        there: Any = np.diff(values.indptr) > 0 if _is_sparse(values) else values.any(axis=1)
+        nonempty: Any = np.diff(values.indptr) > 0 if _is_sparse(values) else values.any(axis=1)
         owners = np.arange(n, dtype=np.int32) if self.owners is None else self.owners.rows
-        return Places.of(owners, there, n)
+        return Places.of(owners, nonempty, n)
 
     @cached_property
     def ranked(self) -> Ranked:
-        """The lists as features read them."""
+        """The first entries of the lists."""
         return Ranked.of(self.lists)
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Which rows (of vectors, of descriptors) belong to each product.
+    """The rows (of vectors or descriptors) of each product.
 
     Attributes:
         starts: int64 (n + 1,): product p has the rows `order[starts[p]:starts[p + 1]]`.
-        order: int32.
+        order: int32: rows, ordered by product.
     """
 
     starts: NDArray[np.int64]
     order: NDArray[np.int32]
 
     @classmethod
-    def of(cls, owners: NDArray[np.integer], there: NDArray[np.bool_], n: int) -> Places:
-        """The rows for which `there` holds, by their owner among n products."""
-        rows = np.flatnonzero(there)
+    def of(cls, owners: NDArray[np.integer], used: NDArray[np.bool_], n: int) -> Places:
+        """The rows that are used, by their owner among n products."""
+        rows = np.flatnonzero(used)
         order = rows[np.argsort(owners[rows], kind="stable")]
         counts = np.bincount(owners[rows], minlength=n)
         return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), order.astype(np.int32))
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Whether a product has any, bool (n,)."""
+        """Whether a product has any rows, bool (n,)."""
         return np.diff(self.starts) > 0
 
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What each picture looks like: colours and framing, by `feature_pictures.describe`.
+    """Colours and framing of each picture, by `feature_pictures.describe`.
 
     Attributes:
-        values: Float32 (r, c); a row with NaN says nothing.
-        owners: Which product each picture belongs to.
+        values: float32 (r, c): one descriptor per picture; rows with NaN are ignored.
+        owners: Product of each picture.
     """
 
     values: NDArray[np.float32]
     owners: Owners
 
     def __post_init__(self) -> None:
-        """Checks that there is a row a picture."""
+        """Checks that there is a descriptor for each picture."""
         if self.values.ndim != 2 or len(self.values) != len(self.owners.rows):
-            raise AxisMismatch(f"{self.values.shape} descriptors can't stand for {len(self.owners.rows):,} pictures")
+            raise AxisMismatch(f"descriptors of shape {self.values.shape} for {len(self.owners.rows):,} pictures")
 
     @cached_property
     def places(self) -> Places:
-        """Where each product's descriptors stand."""
-        there: NDArray[np.bool_] = np.asarray(np.isfinite(self.values).all(axis=1))
-        return Places.of(self.owners.rows, there, len(self.owners.products))
+        """The rows of each product's descriptors."""
+        complete: NDArray[np.bool_] = np.asarray(np.isfinite(self.values).all(axis=1))
+        return Places.of(self.owners.rows, complete, len(self.owners.products))
 
 
 @dataclass(frozen=True, eq=False)
 class PairContext:
-    """What the features of pairs are computed from.
+    """The inputs of pair features.
 
     Attributes:
         catalogue: The products; their known groups are never read.
-        spaces: By name, of `SPACES`; the columns of a space that is not there are NaN.
+        spaces: Spaces by name (of `SPACES`); the columns of a missing space are NaN.
         fused: Every product's fused list.
-        looks: What the pictures look like; None where that is not known.
-        threads: Threads to use.
+        looks: Descriptors of the pictures; None if unknown.
+        threads: Number of threads.
     """
 
     catalogue: Catalogue
@@ -200,11 +200,11 @@ class PairContext:
     fused: Run
     looks: Looks | None = None
     threads: int = 1
-    _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _values: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: Any = field(default_factory=RLock, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Checks that everything speaks of the same products."""
+        """Checks that all parts are about the same products."""
         unknown = sorted(set(self.spaces) - set(SPACES))
         if unknown:
             raise SchemaError(f"no space {', '.join(unknown)}", f"There are {', '.join(SPACES)}")
@@ -217,13 +217,13 @@ class PairContext:
             axis.require(self.looks.owners.products, "the looks of pictures")
 
     def with_lists(self, spaces: Mapping[str, Space], fused: Run) -> PairContext:
-        """The same catalogue with other vectors and lists; what was made of the catalogue is not made again."""
-        other = replace(self, spaces=spaces, fused=fused)
-        other._made.update(self._made)
-        return other
+        """The same catalogue with other vectors and lists; values cached for the catalogue are kept."""
+        copy = replace(self, spaces=spaces, fused=fused)
+        copy._values.update(self._values)
+        return copy
 
     def ranked(self, name: str) -> Ranked | None:
-        """The lists of one name of `LISTS`; None where there are none."""
+        """The lists with a name of `LISTS`; None if there are none."""
         if name == FUSED:
             return self._fused
         return self.spaces[name].ranked if name in self.spaces else None
@@ -232,13 +232,13 @@ class PairContext:
     def _fused(self) -> Ranked:
         return Ranked.of(self.fused)
 
-    def once(self, key: object, make: Callable[[], Made]) -> Made:
-        """What `make` gives of the catalogue alone, made the first time `key` is asked for."""
+    def once(self, key: object, make: Callable[[], Value]) -> Value:
+        """The result of `make`, which must depend on the catalogue only, computed the first time `key` is requested."""
         with self._lock:
-            if key not in self._made:
-                self._made[key] = make()
-        made: Made = self._made[key]
-        return made
+            if key not in self._values:
+                self._values[key] = make()
+        value: Value = self._values[key]
+        return value
 
 
 def _is_sparse(values: object) -> bool:
@@ -246,7 +246,7 @@ def _is_sparse(values: object) -> bool:
 
 
 def _unit(values: csr_matrix) -> csr_matrix:
-    """Sparse rows at length one, columns ascending, without stored zeros."""
+    """Sparse rows scaled to unit length, columns ascending, without stored zeros."""
     rows = values.tocsr(copy=True).astype(np.float32)
     rows.sum_duplicates()
     rows.eliminate_zeros()

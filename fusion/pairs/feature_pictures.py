@@ -1,7 +1,7 @@
-"""How different the colours and the framing of two products' pictures are, from a few numbers a picture.
+"""Features that compare the colours and the framing of two products' pictures.
 
-`describe` makes these numbers. What stands out from the colour of a picture's border is taken for the product;
-colours are those of CIELAB under D65 (CIE 015, *Colorimetry*), in which distances are about as great as they look.
+`describe` reduces a picture to a few numbers. Pixels that differ from the colour of the border count as the product.
+Colours are in CIELAB under D65 (CIE 015, *Colorimetry*), in which distances roughly match perceived differences.
 """
 
 from __future__ import annotations
@@ -16,36 +16,37 @@ from numpy.typing import NDArray
 from fusion.pairs.feature import Block, Column, Feature, Speaks
 
 DESCRIPTOR = "look-1"
-"""Names the descriptor; changes whenever its numbers may."""
+"""Version of the descriptor; it changes whenever the numbers may."""
 
 _SIDE = 96
-"""A picture is read at no more than so many pixels a side."""
+"""Pictures are subsampled to at most this many pixels per side."""
 
 _BORDER = 0.03
-"""Share of a side that is taken for border, at least one pixel."""
+"""Share of a side that counts as border, at least one pixel."""
 
 _FAINTEST, _TIMES_NOISE = 8.0, 3.0
-"""A pixel stands out when its colour is so far from the border's, and so many times as far as the border's own is."""
+"""A pixel belongs to the product if its distance from the border's colour exceeds both the first number and the second
+number times the median distance within the border."""
 
 _LEAST = 0.01
-"""What stands out in a smaller share of the picture is no product: all of it is taken."""
+"""If the product covers a smaller share of the picture than this, the whole picture counts as the product."""
 
 _BINS = 8
 _BAND = 8
 _RANGES = ((0.0, 100.0), (-64.0, 64.0), (-64.0, 64.0))
-"""Lightness, green to red, blue to yellow: ranges over which colours are counted; what is beyond goes to the ends."""
+"""Ranges of the colour histograms: lightness, green to red, blue to yellow; values beyond count in the end bins."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of a descriptor's numbers, and how two pictures are compared by them.
+    """A slice of the descriptor, and how two pictures are compared in it.
 
     Attributes:
-        name: Of the feature.
+        name: Name of the feature.
         start: First column.
-        stop: Column behind the last.
-        kind: 0 Euclidean distance, 1 mean of absolute differences, 2 share of two boxes that is not common.
-        words: For a merchandiser.
+        stop: Column after the last.
+        kind: 0 Euclidean distance, 1 mean of absolute differences, 2 one minus the overlap of two boxes.
+        words: What it measures, in words a merchandiser uses.
     """
 
     name: str
@@ -61,41 +62,41 @@ _FRAMING = 6 + 3 * _BINS
 PARTS = (
     Part("picture_colour", 0, 3, 0, "how different the colours in the pictures are"),
     Part("picture_lightness", 0, 1, 0, "how much lighter one picture's product is"),
-    Part("picture_spread", 3, 6, 0, "how differently patterned the pictures are"),
+    Part("picture_spread", 3, 6, 0, "how much the patterns in the pictures differ"),
     Part("picture_palette", 6, _FRAMING, 1, "how different the palettes of the pictures are"),
-    Part("picture_box", _FRAMING, _FRAMING + 4, 2, "how differently the products stand in their pictures"),
-    Part("picture_fill", _FRAMING + 4, _FRAMING + 5, 1, "how differently the products fill their pictures"),
-    Part("picture_solidity", _FRAMING + 5, _FRAMING + 6, 1, "how differently the products fill their outlines' boxes"),
+    Part("picture_box", _FRAMING, _FRAMING + 4, 2, "how much the positions of the products in the pictures differ"),
+    Part("picture_fill", _FRAMING + 4, _FRAMING + 5, 1, "how much the shares of the pictures they fill differ"),
+    Part("picture_solidity", _FRAMING + 5, _FRAMING + 6, 1, "how much the shares of the boxes they fill differ"),
     Part(
         "picture_aspect",
         _FRAMING + 6,
         _FRAMING + 7,
         1,
-        "how differently tall and wide the products are in their pictures",
+        "how much their proportions in the pictures differ",
     ),
     Part(
         "picture_outline", _FRAMING + 7, _FRAMING + 7 + 2 * _BAND, 1, "how different the outlines in the pictures are"
     ),
 )
-"""What is compared. The palette is compared by cumulated shares, so that it differs more where colours lie apart."""
+"""The parts of a descriptor. Palettes are compared by cumulative shares, so distant colours differ more."""
 
 _COLOURS = 4
-"""So many parts, the first ones, compare colours; variants often differ in them."""
+"""Number of leading parts that compare colours, in which variants often differ."""
 
 WIDTH = PARTS[-1].stop
-"""Numbers of a descriptor."""
+"""Length of a descriptor."""
 
 
 def describe(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What a picture looks like, in a few numbers.
+    """Describes the colours and the framing of a picture by a few numbers.
 
     Args:
         picture: RGB, uint8 (height, width, 3).
 
     Returns:
-        float32 (`WIDTH`,): mean and spread of the product's colours, how they are distributed, the product's box in
-        the picture, how much of picture and box it fills, its height by its width, and its outline; all NaN for a
-        picture without pixels.
+        float32 (`WIDTH`,): mean, standard deviation and cumulative histograms of the product's colours, its bounding
+        box, the shares of picture and box that it fills, the logarithm of its height by its width, and its outline;
+        all NaN for a picture without pixels.
     """
     height, width = picture.shape[:2]
     if not height or not width:
@@ -110,7 +111,7 @@ def describe(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _linear() -> NDArray[np.float32]:
-    """The light that each of 256 levels of sRGB stands for (IEC 61966-2-1)."""
+    """Linear light for each of the 256 levels of sRGB (IEC 61966-2-1)."""
     level = np.arange(256) / 255
     return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
@@ -122,7 +123,7 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 def lab(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Levels of sRGB, uint8 (…, 3), as CIELAB under D65, float32 (…, 3)."""
+    """Converts sRGB, uint8 (…, 3), to CIELAB under D65, float32 (…, 3)."""
     xyz = _linear()[picture] @ (_TO_XYZ / _WHITE).astype(np.float32)
     bent = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * np.float32((29 / 6) ** 2 / 3) + np.float32(4 / 29))
     x, y, z = np.moveaxis(bent, -1, 0)
@@ -130,7 +131,7 @@ def lab(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def foreground(colours: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The pixels whose colour is not the border's; all of them where next to nothing stands out.
+    """The pixels whose colour differs from the border's, bool (height, width); all if almost none do.
 
     Args:
         colours: CIELAB, float32 (height, width, 3).
@@ -151,7 +152,7 @@ def foreground(colours: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _palette(seen: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cumulated shares of the colours along lightness, green to red and blue to yellow, float64 (3 · `_BINS`,)."""
+    """Cumulative histograms of the three colour axes, float64 (3 · `_BINS`,)."""
     counted = []
     for axis, (low, high) in enumerate(_RANGES):
         place = ((seen[:, axis] - low) * (_BINS / (high - low))).astype(np.int64)
@@ -160,11 +161,11 @@ def _palette(seen: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _framing(mask: NDArray[np.bool_], upright: float) -> NDArray[np.float64]:
-    """Box (left, top, right, bottom in shares), fill of picture and of box, log of height by width, and outline.
+    """Box (left, top, right, bottom as shares), fill of picture and box, log of height by width, and outline.
 
     Args:
-        mask: The product.
-        upright: Height by width of the picture.
+        mask: bool (height, width): the pixels of the product.
+        upright: Height divided by width of the picture.
     """
     (top, bottom), (left, right) = _extent(mask, 0), _extent(mask, 1)
     inside = mask[top:bottom, left:right]
@@ -176,13 +177,13 @@ def _framing(mask: NDArray[np.bool_], upright: float) -> NDArray[np.float64]:
 
 
 def _extent(mask: NDArray[np.bool_], axis: int) -> tuple[int, int]:
-    """Where along a side the product begins and ends."""
+    """Start and end of the product along an axis."""
     found = np.flatnonzero(mask.any(axis=1 - axis))
     return int(found[0]), int(found[-1]) + 1
 
 
 def _bands(profile: NDArray[np.floating]) -> NDArray[np.float64]:
-    """A profile of any length in `_BAND` steps."""
+    """A profile resampled to `_BAND` values."""
     at = (np.arange(_BAND) + 0.5) / _BAND * len(profile) - 0.5
     return np.interp(at, np.arange(len(profile)), profile)
 
@@ -192,7 +193,7 @@ def _difference(block: Block, place: int) -> Column:
 
 
 def _differences(block: Block) -> NDArray[np.float32]:
-    """The least difference among the pictures of two products, by part, float32 (m, parts)."""
+    """The smallest difference between the pictures of two products in each part, float32 (m, parts)."""
     from fusion.pairs import feature_kernels
 
     out = np.full((len(block), len(PARTS)), np.nan, np.float32)

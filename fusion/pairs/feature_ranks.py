@@ -1,10 +1,10 @@
-"""How two products stand in each other's lists, and what their lists have in common.
+"""Ranks of two products in each other's lists, and the overlap of their lists.
 
 Shared nearest neighbours: Jarvis and Patrick, "Clustering Using a Similarity Measure Based on Shared Near Neighbors",
-IEEE Transactions on Computers, 1973. A list does not hold its own product here.
+IEEE Transactions on Computers, 1973. Here a list does not contain its own product.
 
-Gaps to the tenth neighbour measure a score by what else its product resembles, as local scaling does (Zelnik-Manor
-and Perona, "Self-tuning spectral clustering", NIPS 2004).
+Gaps to the tenth neighbour compare a score with those of other neighbours, as in local scaling (Zelnik-Manor and
+Perona, "Self-tuning spectral clustering", NIPS 2004).
 """
 
 from __future__ import annotations
@@ -21,19 +21,23 @@ from fusion.pairs.feature_context import DEPTH, FUSED, LISTS, Ranked
 from fusion.pairs.feature_similarity import corrected, known
 
 SHARED = (10, 20, 50)
-"""Of so many first entries of two lists the shared ones are counted."""
+"""Depths at which shared entries of two lists are counted."""
 
 _WHAT = {"text": "texts", "image": "pictures", "lexical": "spellings", FUSED: "texts and pictures together"}
 
-_LACKING = "one of the two has nothing to compare there, or there are no such lists"
+_LACKING = "one of the two has nothing to compare, or there are no such lists"
 
 Direction = Literal["best", "worst", "sum"]
-_HOW: dict[Direction, str] = {"best": "on the better side", "worst": "on the worse side", "sum": "both sides together"}
+_HOW: dict[Direction, str] = {
+    "best": "for the better side",
+    "worst": "for the worse side",
+    "sum": "for both sides together",
+}
 _ACROSS = {"best": np.maximum, "worst": np.minimum, "sum": np.add}
 
 
 def ranks(block: Block, name: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Rank of the right product in the left one's list and the other way round, `DEPTH` + 1 where it is not listed."""
+    """Rank of the right product in the left one's list, and vice versa; `DEPTH` + 1 where it is not listed."""
     return block.once(("ranks", name), lambda: _ranks(block, block.context.ranked(name)))
 
 
@@ -51,7 +55,7 @@ def _ranks(block: Block, lists: Ranked | None) -> tuple[NDArray[np.int32], NDArr
 
 
 def _listed(block: Block, name: str) -> NDArray[np.bool_]:
-    """Whether a list can say anything about each pair."""
+    """Whether both products of each pair have a list."""
     return np.ones(len(block), bool) if name == FUSED else known(block, name)
 
 
@@ -69,7 +73,7 @@ def _rank_log(block: Block, name: str) -> Column:
 
 
 def scores(block: Block, name: str) -> tuple[Column, Column]:
-    """The score of each product in the other's list; of the fused list 0 where it is not listed."""
+    """The score of each product in the other's list; in the fused list 0 where it is not listed."""
     if name != FUSED:
         return corrected(block, name)
     return block.once("fused scores", lambda: _fused_scores(block))
@@ -93,17 +97,17 @@ def _fused_score(block: Block, across: Direction) -> Column:
 
 
 def _gap(block: Block, name: str, across: Direction) -> Column:
-    """Score less that of the list's tenth; a side whose list is empty takes no part in the better and the worse."""
+    """Score minus that of the list's tenth entry; `best` and `worst` ignore a side with an empty list."""
     lists = block.context.ranked(name)
     if lists is None:
         return np.full(len(block), np.nan, np.float32)
     forward, backward = scores(block, name)
-    one, other = forward - lists.tenth[block.left], backward - lists.tenth[block.right]
-    return np.asarray({"best": np.fmax, "worst": np.fmin, "sum": np.add}[across](one, other), np.float32)
+    from_left, from_right = forward - lists.tenth[block.left], backward - lists.tenth[block.right]
+    return np.asarray({"best": np.fmax, "worst": np.fmin, "sum": np.add}[across](from_left, from_right), np.float32)
 
 
 def shared(block: Block, name: str) -> NDArray[np.int32]:
-    """How many products two lists share among their first 10, 20 and 50, int32 (m, 3)."""
+    """Number of products that two lists share among their first 10, 20 and 50, int32 (m, 3)."""
     return block.once(("shared", name), lambda: _shared(block, block.context.ranked(name)))
 
 
@@ -123,7 +127,7 @@ def _shared_count(block: Block, name: str, place: int) -> Column:
 
 
 def _shared_share(block: Block, name: str, place: int) -> Column:
-    """Jaccard's coefficient of two beginnings of lists; 0 where both are empty."""
+    """Jaccard index of the first entries of two lists; 0 if both are empty."""
     lists = block.context.ranked(name)
     if lists is None:
         return np.full(len(block), np.nan, np.float32)
@@ -137,15 +141,15 @@ def _of_ranks(name: str, what: str, lacking: str) -> Iterator[Feature]:
     for kind, words, of in (
         ("best", f"the better rank of one in the other's list by {what}", _rank_best),
         ("worst", f"the worse rank of one in the other's list by {what}", _rank_worst),
-        ("log", f"how far down they stand in each other's lists by {what}", _rank_log),
+        ("log", f"how low they rank in each other's lists by {what}", _rank_log),
     ):
         yield Feature(f"{name}_rank_{kind}", "ranks", words, "against", lacking, partial(of, name=name))
 
 
 def _of_gaps(name: str, what: str, lacking: str) -> Iterator[Feature]:
-    empty = lacking or "the lists of both are empty; in the sum: that of one of them"
+    empty = lacking or "both lists are empty; for the sum, one of them is"
     for across, how in _HOW.items():
-        words = f"how far above the tenth neighbour's their likeness by {what} is, {how}"
+        words = f"how far their similarity by {what} exceeds that of the tenth neighbour, {how}"
         yield Feature(
             f"{name}_above_tenth_{across}", "ranks", words, "for", empty, partial(_gap, name=name, across=across)
         )
@@ -154,10 +158,10 @@ def _of_gaps(name: str, what: str, lacking: str) -> Iterator[Feature]:
 def _of_neighbours(name: str, what: str, lacking: str) -> Iterator[Feature]:
     for place, depth in enumerate(SHARED):
         words = f"how many of their first {depth} neighbours by {what} they share"
-        made = {"count": (words, _shared_count), "share": (f"{words}, as a share of all of these", _shared_share)}
-        for kind, (said, of) in made.items():
+        kinds = {"count": (words, _shared_count), "share": (f"{words}, as a share of all of these", _shared_share)}
+        for kind, (description, of) in kinds.items():
             column = partial(of, name=name, place=place)
-            yield Feature(f"{name}_shared_{depth}_{kind}", "ranks", said, "for", lacking, column)
+            yield Feature(f"{name}_shared_{depth}_{kind}", "ranks", description, "for", lacking, column)
 
 
 def _features() -> Iterator[Feature]:
@@ -167,7 +171,7 @@ def _features() -> Iterator[Feature]:
         yield from _of_gaps(name, what, lacking)
         yield from _of_neighbours(name, what, lacking)
     for across, how in _HOW.items():
-        words = f"how high they stand in each other's lists by {_WHAT[FUSED]}, {how}"
+        words = f"how high they rank in each other's lists by {_WHAT[FUSED]}, {how}"
         yield Feature(f"fused_score_{across}", "ranks", words, "for", "", partial(_fused_score, across=across))
 
 

@@ -1,4 +1,4 @@
-"""Sets of words (or of anything that can be numbered), one a product, and what two of them have in common."""
+"""Sets of words (or of other items), one per product, and their overlap."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Sets:
     """A set for each product.
 
     Attributes:
-        offsets: int64 (n + 1,).
+        offsets: int64 (n + 1,): offsets of the products' sets.
         members: int32: numbers of the members, ascending within a product, each once.
-        rarity: float32: of each member there can be, above 0.
+        rarity: float32: rarity of each possible member, above 0.
     """
 
     offsets: NDArray[np.int64]
@@ -26,27 +26,27 @@ class Sets:
     rarity: NDArray[np.float32]
 
     @classmethod
-    def of(cls, said: Sequence[Iterable[str]]) -> Sets:
-        """Numbers the members of each product's set."""
+    def of(cls, sets: Sequence[Iterable[str]]) -> Sets:
+        """Builds sets from each product's members, all equally rare."""
         numbers: dict[str, int] = {}
-        rows = [sorted({numbers.setdefault(one, len(numbers)) for one in members}) for members in said]
+        rows = [sorted({numbers.setdefault(name, len(numbers)) for name in members}) for members in sets]
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
         members = np.array([member for row in rows for member in row], np.int32)
         return cls(offsets, members, np.ones(max(1, len(numbers)), np.float32))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Members of each product's set, int64 (n,)."""
+        """Number of members of each product's set, int64 (n,)."""
         return np.diff(self.offsets)
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Whether a product's set has any, bool (n,)."""
+        """Whether a product's set has any members, bool (n,)."""
         return self.lengths > 0
 
 
 def common(block: Block, sets: Sets) -> tuple[NDArray[np.int32], Column]:
-    """How many members two sets share, and the rarity of the rarest of these; int32 and float32 (m,)."""
+    """Number of members that two sets share, and the rarity of the rarest shared one; int32 and float32 (m,)."""
     return block.once(("common", id(sets)), lambda: _common(block, sets))
 
 
@@ -61,17 +61,17 @@ def _common(block: Block, sets: Sets) -> tuple[NDArray[np.int32], Column]:
 
 
 def jaccard(block: Block, sets: Sets) -> Column:
-    """Shared members as a share of all; NaN where one of the sets is empty."""
+    """Jaccard index of two sets; NaN if one of them is empty."""
     counts, lengths = common(block, sets)[0], sets.lengths
     return share(block, sets.known, counts, lengths[block.left] + lengths[block.right] - counts)
 
 
 def overlap(block: Block, sets: Sets) -> Column:
-    """Shared members as a share of the smaller set (overlap coefficient); NaN where one of the sets is empty."""
+    """Overlap coefficient: shared members as a share of the smaller set; NaN if one of the sets is empty."""
     lengths = sets.lengths
     return share(block, sets.known, common(block, sets)[0], np.minimum(lengths[block.left], lengths[block.right]))
 
 
 def share(block: Block, known: NDArray[np.bool_], counts: NDArray[np.integer], of: NDArray[np.integer]) -> Column:
-    """`counts / of`, 0 where both are 0; NaN where nothing is known of one of the two products."""
+    """`counts / of`, 0 where both are 0; NaN where one of the two products is not known."""
     return where(block.both(known), np.divide(counts, of, out=np.zeros(len(block)), where=of > 0))

@@ -1,8 +1,8 @@
-"""How near two products stand in each space, raw and with hubs stepped back.
+"""Similarity of two products in each space, raw and corrected for hubs.
 
-Hub correction takes off half of how near a product stands to its own neighbours, so it has a direction; the sum of
-both directions orders pairs as cross-domain similarity local scaling does (Conneau, Lample, Ranzato, Denoyer, Jégou,
-"Word translation without parallel data", ICLR 2018).
+Hub correction subtracts half of a product's mean similarity to its own neighbours, so it depends on the direction. The
+sum of both directions orders pairs like cross-domain similarity local scaling (Conneau, Lample, Ranzato, Denoyer,
+Jégou, "Word translation without parallel data", ICLR 2018).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LACKING = {
 
 
 def similarity(block: Block, space: str) -> Column:
-    """Cosine; the greatest among the pairs of pictures where products have several."""
+    """Cosine; the highest over all pairs of pictures if products have several."""
     return block.once(("similarity", space), lambda: _similarity(block, block.context.spaces.get(space)))
 
 
@@ -47,7 +47,7 @@ def _similarity(block: Block, space: Space | None) -> Column:
 
 
 def corrected(block: Block, space: str) -> tuple[Column, Column]:
-    """The score of the right product in the left one's list, and the other way round, listed or not."""
+    """Hub-corrected score of the right product for the left one, and vice versa, whether listed or not."""
     return block.once(("corrected", space), lambda: _corrected(block, space))
 
 
@@ -74,13 +74,13 @@ def _sum(block: Block, space: str) -> Column:
 def _features() -> Iterator[Feature]:
     for space in SPACES:
         what, lacking = _WHAT[space], _LACKING[space]
-        made: dict[str, tuple[str, Any]] = {
-            "similarity": (f"how alike the {what} are", similarity),
-            "corrected_best": (f"how much more alike the {what} are than one of them is to all others", _best),
-            "corrected_worst": (f"how much more alike the {what} are than either is to all others", _worst),
-            "corrected_sum": (f"how alike the {what} are beside what else they resemble", _sum),
+        kinds: dict[str, tuple[str, Any]] = {
+            "similarity": (f"how similar the {what} are", similarity),
+            "corrected_best": (f"how similar the {what} are compared with the neighbours of one of them", _best),
+            "corrected_worst": (f"how similar the {what} are compared with the neighbours of either", _worst),
+            "corrected_sum": (f"how similar the {what} are compared with the neighbours of both", _sum),
         }
-        for name, (words, of) in made.items():
+        for name, (words, of) in kinds.items():
             yield Feature(f"{space}_{name}", "similarity", words, "for", lacking, partial(of, space=space))
 
 
@@ -89,5 +89,5 @@ SIMILARITY: tuple[Feature, ...] = tuple(_features())
 
 
 def known(block: Block, space: str) -> NDArray[np.bool_]:
-    """Whether both products of each pair have something to compare in a space."""
+    """Whether both products of each pair have a vector in a space."""
     return ~np.isnan(similarity(block, space))

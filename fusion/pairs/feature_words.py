@@ -1,8 +1,8 @@
-"""What the words of two products have in common: titles and descriptions apart, by words and by letters.
+"""Features that compare titles and descriptions, by words and by letters.
 
 Weights are TF-IDF with a logarithmic term frequency (Salton and Buckley, "Term-weighting approaches in automatic text
-retrieval", 1988). Titles are read a second time without the words in which variants differ: those which the
-catalogue's own columns of colour, size, pattern and material use. No other list of words is known here.
+retrieval", 1988). Titles are also compared without the words in which variants differ: the words in the catalogue's own
+columns of colour, size, pattern and material. There is no other list of words.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from fusion.pairs.feature_context import PairContext
 from fusion.pairs.feature_sets import Sets, common, jaccard, overlap
 
 VARYING = ("color", "size", "pattern", "material")
-"""Attributes whose words a title may say, and in which variants may differ."""
+"""Attributes that titles may mention and in which variants may differ."""
 
 _WORDS = re.compile(r"\w+")
 _GRAMS = (3, 4)
 
 _OWN_SHARE = 0.1
-"""A word of an attribute's column is that attribute's where the column holds it for so many of the products that say
-it in the title: one "Rose Dress" in a colour column must not make a colour of "dress"."""
+"""A word belongs to an attribute if the attribute's column contains it for at least this share of the products whose
+title contains it: one "Rose Dress" in a colour column must not turn "dress" into a colour."""
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """Sparse weights of each product's text in one view of it.
+class WeightedText:
+    """Sparse TF-IDF weights of each product's text.
 
     Attributes:
         sets: The words or n-grams of each product, with their inverse document frequency as rarity.
-        weights: float32: of each member; a product's weights have length one.
+        weights: float32: weight of each member; a product's weights have unit length.
     """
 
     sets: Sets
@@ -61,10 +61,10 @@ def _description(context: PairContext) -> list[str]:
 
 
 def vocabulary(columns: Sequence[str], titles: Iterable[str]) -> frozenset[str]:
-    """The words that are an attribute's own: of its column, and not of titles in general.
+    """The words that belong to an attribute rather than to titles in general.
 
     Args:
-        columns: The attribute's value of each product, empty without one.
+        columns: The attribute's value of each product, empty where it has none.
         titles: The products' titles, in lower case.
     """
     in_column = Counter(word for value in columns if value for word in set(tokens(value)))
@@ -73,7 +73,7 @@ def vocabulary(columns: Sequence[str], titles: Iterable[str]) -> frozenset[str]:
 
 
 def vocabularies(context: PairContext) -> Mapping[str, frozenset[str]]:
-    """Each attribute's own words, for the attributes of `VARYING`."""
+    """The words of each attribute of `VARYING`."""
     columns = attribute_columns(context)
     titles = _title(context)
 
@@ -84,7 +84,7 @@ def vocabularies(context: PairContext) -> Mapping[str, frozenset[str]]:
 
 
 def _kept(context: PairContext) -> list[str]:
-    """Titles without the words in which variants differ; bare numbers stay, "501" is a model."""
+    """Titles without the words in which variants differ; bare numbers are kept, since "501" is a model."""
     names = vocabularies(context)
     words = frozenset(word for own in names.values() for word in own if not word.isdecimal())
     return [" ".join(word for word in title.split() if word not in words) for title in _title(context)]
@@ -93,39 +93,39 @@ def _kept(context: PairContext) -> list[str]:
 _TEXTS = {"title": _title, "title_kept": _kept, "description": _description}
 
 
-def view(context: PairContext, name: str, by: str) -> View:
-    """A text in one view: `title`, `title_kept` or `description`, by `words` or `letters`."""
+def weighted_text(context: PairContext, name: str, by: str) -> WeightedText:
+    """The weights of `title`, `title_kept` or `description`, by `words` or `letters`."""
     return context.once(("view", name, by), lambda: _weighed(_TEXTS[name](context), by))
 
 
-def _weighed(texts: Sequence[str], by: str) -> View:
+def _weighed(texts: Sequence[str], by: str) -> WeightedText:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     read: dict[str, Any] = {"analyzer": str.split} if by == "words" else {"analyzer": "char_wb", "ngram_range": _GRAMS}
     vectorizer = TfidfVectorizer(**read, sublinear_tf=True, lowercase=False, dtype=np.float32)
     try:
         weights = vectorizer.fit_transform(texts)
-    except ValueError:  # No product says anything.
-        return View(Sets.of([()] * len(texts)), np.zeros(0, np.float32))
+    except ValueError:  # All texts are empty.
+        return WeightedText(Sets.of([()] * len(texts)), np.zeros(0, np.float32))
     weights.sort_indices()
     rarity = vectorizer.idf_.astype(np.float32)
     sets = Sets(weights.indptr.astype(np.int64), weights.indices.astype(np.int32), rarity)
-    return View(sets, weights.data)
+    return WeightedText(sets, weights.data)
 
 
 def _cosine(block: Block, text: str, by: str) -> Column:
     from fusion.pairs import feature_kernels
 
-    seen = view(block.context, text, by)
+    weighted = weighted_text(block.context, text, by)
     out = np.empty(len(block), np.float32)
-    slot = block.slot(len(seen.sets.rarity), np.float32)
+    slot = block.slot(len(weighted.sets.rarity), np.float32)
     sides = (block.left, block.right)
-    feature_kernels.sparse(*sides, seen.sets.offsets, seen.sets.members, seen.weights, slot, out)
+    feature_kernels.sparse(*sides, weighted.sets.offsets, weighted.sets.members, weighted.weights, slot, out)
     return out
 
 
 def _words_of(block: Block, text: str) -> Sets:
-    return view(block.context, text, "words").sets
+    return weighted_text(block.context, text, "words").sets
 
 
 def _shared(block: Block, text: str) -> Column:
@@ -143,14 +143,14 @@ def _contained(block: Block, text: str) -> Column:
 
 
 def _length(block: Block, text: str) -> Column:
-    """Logarithm of the ratio of two lengths in letters, at least 0."""
+    """Absolute logarithm of the ratio of two lengths in letters."""
     context, read = block.context, _TEXTS[text]
-    logs = context.once(("lengths", text), lambda: np.log([max(1, len(one)) for one in read(context)]))
+    logs = context.once(("lengths", text), lambda: np.log([max(1, len(words)) for words in read(context)]))
     return where(block.both(_words_of(block, text).known), np.abs(logs[block.left] - logs[block.right]))
 
 
 def _spoken(context: PairContext, name: str) -> Sets:
-    """The attribute's own words that each product's column or title says."""
+    """The attribute's words in each product's column or title."""
 
     def make() -> Sets:
         own = vocabularies(context)[name]
@@ -162,7 +162,7 @@ def _spoken(context: PairContext, name: str) -> Sets:
 
 
 def _spoken_share(block: Block, name: str) -> Column:
-    """Jaccard's coefficient of the words by which two products name an attribute."""
+    """Jaccard index of the words by which two products name an attribute."""
     return jaccard(block, _spoken(block.context, name))
 
 
@@ -171,21 +171,21 @@ def _features() -> Iterator[Feature]:
     for text, what in (titles | {"description": "descriptions"}).items():
         lacking = f"one of the two has no words there ({what})"
         for by in ("letters", "words"):
-            words = f"how alike the {what} are by their {by}"
+            words = f"how similar the {what} are by their {by}"
             yield Feature(f"{text}_{by}", "words", words, "for", lacking, partial(_cosine, text=text, by=by))
         for kind, words, of in (
-            ("shared", f"how many words both {what} say", _shared),
-            ("contained", f"how much of the one is said by the other of the {what}", _contained),
-            ("rarest", f"how rare the rarest word is that both {what} say", _rarest),
+            ("shared", f"how many words the {what} share", _shared),
+            ("contained", f"how much of one of the {what} is contained in the other", _contained),
+            ("rarest", f"how rare the rarest word is that the {what} share", _rarest),
         ):
             yield Feature(f"{text}_{kind}", "words", words, "for", lacking, partial(of, text=text))
-        words = f"how different in length the {what} are"
+        words = f"how much the {what} differ in length"
         yield Feature(f"{text}_length", "words", words, "against", lacking, partial(_length, text=text))
     for name in VARYING:
-        shown = "colour" if name == "color" else name
-        words = f"how far columns and titles name the same {shown}"
-        lacking = f"one of the two names no {shown}"
-        yield Feature(f"{shown}_said", "words", words, "neither", lacking, partial(_spoken_share, name=name))
+        attribute = "colour" if name == "color" else name
+        words = f"whether columns and titles name the same {attribute}"
+        lacking = f"one of the two has no {attribute}"
+        yield Feature(f"{attribute}_said", "words", words, "neither", lacking, partial(_spoken_share, name=name))
 
 
 WORDS: tuple[Feature, ...] = tuple(_features())

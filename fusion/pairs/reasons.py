@@ -1,8 +1,8 @@
-"""Why a pair is suggested: the strongest reasons for and against, in words an expert uses and as numbers.
+"""The strongest reasons for and against a pair, in words a catalogue expert uses and as numbers.
 
-A classifier's answer is a sum of what each feature contributes to the log-odds. Many features look at the same thing
-(five of them at the shape in the pictures), so their contributions are added up by *room* and one of them speaks for
-the room. An unsupervised score's terms serve as contributions just as well.
+The classifier's log-odds are a sum of contributions of features. Many features measure the same thing (five of them
+the shape in the pictures), so contributions are added up by *room*, and the wording of one feature represents the
+room. The terms of an unsupervised score are used in the same way.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidates.suggestion import Reason
-from fusion.groups.varying import Told, attribute_shown, spoken
+from fusion.groups.varying import AttributeValues, attribute_shown, in_sentence
 from fusion.groups.vocabulary import words_of
 from fusion.pairs.relation import AGREE, DIFFER, Relations
 
 MOST_FOR, MOST_AGAINST = 3, 2
-"""Reasons that are named, at most."""
+"""Largest numbers of reasons for and against."""
 
 LEAST = 0.1
-"""A contribution to the log-odds below this is no reason: it moves a probability by at most one in forty."""
+"""Smallest contribution to the log-odds that counts as a reason; it moves a probability by at most 0.025."""
 
 NEARLY, SIMILAR = 0.95, 0.60
-"""What lies beyond these quantiles of all candidate pairs is nearly the same, or similar; the rest is different."""
+"""Values beyond these quantiles of all candidate pairs count as nearly the same and as similar, others as different."""
 
 _LEVELS_FOR = ("nearly the same", "similar", "somewhat similar")
-_LEVELS_AGAINST = ("merely similar", "merely similar", "different")
+_LEVELS_AGAINST = ("only similar", "only similar", "different")
 _LEVELS_OF_VALUE = ("nearly the same", "similar", "different")
 _NONE = -1
 
 _MOST_WORDS, _BEGINNING = 3, 5
-"""Shared words that are quoted, and words of a title that stands for its product."""
+"""Most shared words that are quoted, and number of title words by which a product is referred to."""
 
 _COMMON, _FILLER, _FEW_TITLES = 0.05, 0.5, 20
-"""A word in a greater share of all titles, or of one seller's, says nothing about two of them; with fewer titles every
-word may."""
+"""A word in more than these shares of all titles, or of one seller's, is not worth quoting. With no more titles than
+the third number, no word is left out."""
 
 _LONGEST_WORD = 30
-"""Letters of a quoted word; a longer one is cut."""
+"""Longest quoted word, in letters; longer ones are cut."""
 
 _WORD = re.compile(r"[^\W_]+")
 
 
 class Wording(NamedTuple):
-    """How one feature is spoken of.
+    """The wording of one feature.
 
     Attributes:
-        room: What it is about; the features of a room make one reason together.
-        words_for: Said when it speaks for the pair; `{level}` becomes `nearly the same`, `similar` or `somewhat
+        room: What the feature is about; the features of a room form one reason.
+        words_for: Used when the contribution is positive; `{level}` becomes `nearly the same`, `similar` or `somewhat
             similar`.
-        words_against: Said when it speaks against it; `{level}` becomes `merely similar` or `different`. In both,
-            `{value}` becomes `nearly the same`, `similar` or `different`, whichever side it speaks for.
-        falling: A smaller value means more alike (a distance, a rank).
-        cut: Where it is given, the value decides what is said, not the side: `words_for` from `cut` on, else
-            `words_against`. A difference can speak for a pair (variants differ in colour), and stays a difference.
+        words_against: Used when it is negative; `{level}` becomes `only similar` or `different`. In both, `{value}`
+            becomes `nearly the same`, `similar` or `different`, whatever the sign.
+        falling: Whether smaller values mean more similar (a distance, a rank).
+        cut: If set, the value decides the wording instead of the sign: `words_for` from `cut` on, else
+            `words_against`. A difference can count for a pair (variants differ in colour) but is still a difference.
     """
 
     room: str
@@ -72,12 +72,12 @@ class Wording(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """From which value on a feature's pairs are similar, and nearly the same.
+    """Thresholds from which a feature's values count as similar and as nearly the same.
 
     Attributes:
-        similar: Float (f,).
-        nearly: Float (f,).
-        sign: 1, or −1 where smaller values mean more alike, float (f,).
+        similar: float (f,): threshold for similar, after multiplication with `sign`.
+        nearly: float (f,): threshold for nearly the same, likewise.
+        sign: float (f,): 1, or −1 where smaller values mean more similar.
     """
 
     similar: NDArray[np.float64]
@@ -86,40 +86,40 @@ class Levels:
 
     @classmethod
     def of(cls, values: NDArray[np.floating], names: Sequence[str], wordings: Mapping[str, Sequence[object]]) -> Levels:
-        """Reads them off all candidate pairs, or a sample of them.
+        """Computes them from all candidate pairs, or a sample of them.
 
         Args:
-            values: Feature columns, (pairs, f); NaN where a feature is absent.
-            names: The features.
+            values: (pairs, f): the features; NaN where a feature is absent.
+            names: Names of the features.
             wordings: `Wording`, or its parts, by name of feature.
         """
         sign = np.array([-1.0 if _wording(wordings, name).falling else 1.0 for name in names])
         shares = np.full((2, len(names)), np.nan)
-        for at in range(len(names)):
-            column = values[:, at].astype(np.float64) * sign[at]
-            told = column[np.isfinite(column)]
-            if len(told):
-                shares[:, at] = np.quantile(told, (SIMILAR, NEARLY))
+        for place in range(len(names)):
+            column = values[:, place].astype(np.float64) * sign[place]
+            present = column[np.isfinite(column)]
+            if len(present):
+                shares[:, place] = np.quantile(present, (SIMILAR, NEARLY))
         return cls(shares[0], shares[1], sign)
 
     def level(self, values: NDArray[np.floating]) -> NDArray[np.int8]:
-        """The level of each value, int8 (m, f): 0 nearly the same, 1 similar, 2 different; −1 where it is absent."""
-        turned = values * self.sign
+        """The level of each value, int8 (m, f): 0 nearly the same, 1 similar, 2 different, −1 absent."""
+        signed = values * self.sign
         with np.errstate(invalid="ignore"):
-            found = np.where(turned >= self.nearly, 0, np.where(turned >= self.similar, 1, 2))
-        return np.where(np.isfinite(turned), found, _NONE).astype(np.int8)
+            found = np.where(signed >= self.nearly, 0, np.where(signed >= self.similar, 1, 2))
+        return np.where(np.isfinite(signed), found, _NONE).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)
 class Strongest:
-    """The rooms that weigh most in each pair.
+    """The rooms with the largest contributions to each pair.
 
     Attributes:
-        rooms: Their names.
-        weights: Sum of each room's contributions, float32 (m, rooms).
-        speaker: The feature that speaks for each room: the one with the greatest contribution in the direction of
-            the sum, int32 (m, rooms).
-        chosen: Rooms in the order in which they are named, int32 (m, `MOST_FOR` + `MOST_AGAINST`); −1 for none.
+        rooms: Names of all rooms.
+        weights: float32 (m, rooms): sum of each room's contributions.
+        speaker: int32 (m, rooms): the feature that represents each room: the one with the largest contribution in the
+            direction of the sum.
+        chosen: int32 (m, `MOST_FOR` + `MOST_AGAINST`): rooms to name, in order; −1 for none.
     """
 
     rooms: tuple[str, ...]
@@ -134,25 +134,25 @@ def strongest(
     wordings: Mapping[str, Sequence[object]],
     absent: NDArray[np.bool_] | None = None,
 ) -> Strongest:
-    """Adds contributions up by room, and finds the rooms that weigh most.
+    """Adds contributions up by room and finds the rooms with the largest sums.
 
     Args:
-        contributions: What each feature adds to the log-odds, (m, f).
-        names: The features.
+        contributions: (m, f): contribution of each feature to the log-odds.
+        names: Names of the features.
         wordings: `Wording`, or its parts (room, words for, words against), by name of feature; a feature without
             one is a room of its own.
-        absent: Which features have no value, bool (m, f). A room for which an absent one would have to speak is not
-            chosen to speak for a pair: that two products lack a description is nothing that they share.
+        absent: bool (m, f): which features have no value. A room represented by an absent feature is never a reason
+            for a pair: that two products both lack a description is not something they share.
     """
     of_feature = [_wording(wordings, name).room for name in names]
     rooms = tuple(dict.fromkeys(of_feature))
     weights = np.zeros((len(contributions), len(rooms)), np.float32)
     speaker = np.zeros((len(contributions), len(rooms)), np.int32)
-    for at, room in enumerate(rooms):
-        columns = np.flatnonzero([one == room for one in of_feature])
+    for place, room in enumerate(rooms):
+        columns = np.flatnonzero([own == room for own in of_feature])
         part = np.nan_to_num(contributions[:, columns])
-        weights[:, at] = part.sum(axis=1)
-        speaker[:, at] = columns[np.argmax(part * np.sign(weights[:, at : at + 1]), axis=1)]
+        weights[:, place] = part.sum(axis=1)
+        speaker[:, place] = columns[np.argmax(part * np.sign(weights[:, place : place + 1]), axis=1)]
     if absent is None:
         return Strongest(rooms, weights, speaker, _chosen(weights))
     silent = np.take_along_axis(absent, speaker, axis=1) & (weights > 0)
@@ -173,11 +173,11 @@ def _chosen(weights: NDArray[np.float32]) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Details:
-    """What can be said of a room beyond its feature's wording; one text a pair, empty where there is none.
+    """Texts that replace the wording of a room, one per pair; empty where there is none.
 
     Attributes:
-        speaking_for: By room, said where the room speaks for the pair (`titles share 'Maja tee'`).
-        speaking_against: By room, said where it speaks against it (`colours differ: black, navy`).
+        speaking_for: By room, used if the room counts for the pair (`titles share 'Maja tee'`).
+        speaking_against: By room, used if it counts against the pair (`colours differ: black, navy`).
     """
 
     speaking_for: Mapping[str, Sequence[str]]
@@ -195,85 +195,85 @@ def reasons(
     """The strongest reasons of each pair: at most three for it, then at most two against it.
 
     Args:
-        contributions: What each feature adds to the log-odds, (m, f).
-        values: The features themselves, (m, f).
-        names: Their names.
+        contributions: (m, f): contribution of each feature to the log-odds.
+        values: (m, f): the features.
+        names: Names of the features.
         wordings: `Wording`, or its parts, by name of feature.
-        levels: What is nearly the same, and what is similar.
-        details: What is said in place of a feature's wording.
+        levels: Thresholds of similar and nearly the same.
+        details: Texts that replace the wording of a room.
     """
-    found = strongest(contributions, names, wordings, ~np.isfinite(values))
+    top = strongest(contributions, names, wordings, ~np.isfinite(values))
     level = levels.level(values)
-    spoken_of = [_wording(wordings, name) for name in names]
-    told = details or Details({}, {})
+    feature_wordings = [_wording(wordings, name) for name in names]
+    chosen_details = details or Details({}, {})
     every = []
-    for pair, chosen in enumerate(found.chosen.tolist()):
+    for pair, chosen in enumerate(top.chosen.tolist()):
         own = []
         for room in (room for room in chosen if room != _NONE):
-            feature, weight = int(found.speaker[pair, room]), float(found.weights[pair, room])
-            side = told.speaking_for if weight > 0 else told.speaking_against
-            detail = side[found.rooms[room]][pair] if found.rooms[room] in side else ""
+            feature, weight = int(top.speaker[pair, room]), float(top.weights[pair, room])
+            side = chosen_details.speaking_for if weight > 0 else chosen_details.speaking_against
+            detail = side[top.rooms[room]][pair] if top.rooms[room] in side else ""
             words = detail or _words(
-                spoken_of[feature], weight > 0, int(level[pair, feature]), float(values[pair, feature])
+                feature_wordings[feature], weight > 0, int(level[pair, feature]), float(values[pair, feature])
             )
-            own.append(Reason(found.rooms[room], words, round(weight, 4)))
+            own.append(Reason(top.rooms[room], words, round(weight, 4)))
         every.append(tuple(own))
     return every
 
 
 def _wording(wordings: Mapping[str, Sequence[object]], name: str) -> Wording:
-    given = wordings.get(name)
-    if given is None:
+    wording = wordings.get(name)
+    if wording is None:
         plain = name.replace("_", " ")
         return Wording(plain, f"{plain}: {{level}}", f"{plain}: {{level}}")
-    return given if isinstance(given, Wording) else Wording(*given)  # type: ignore[arg-type]
+    return wording if isinstance(wording, Wording) else Wording(*wording)  # type: ignore[arg-type]
 
 
 def _words(wording: Wording, speaks_for: bool, level: int, value: float) -> str:
     if level == _NONE:
         return f"{wording.room}: nothing to compare"
-    as_for = speaks_for if wording.cut is None else value >= wording.cut
-    words = wording.words_for if as_for else wording.words_against
-    by_side = (_LEVELS_FOR if speaks_for else _LEVELS_AGAINST)[level]
-    return words.replace("{level}", by_side).replace("{value}", _LEVELS_OF_VALUE[level])
+    use_words_for = speaks_for if wording.cut is None else value >= wording.cut
+    words = wording.words_for if use_words_for else wording.words_against
+    level_words = (_LEVELS_FOR if speaks_for else _LEVELS_AGAINST)[level]
+    return words.replace("{level}", level_words).replace("{value}", _LEVELS_OF_VALUE[level])
 
 
 def differences(
-    relations: Relations, told: Sequence[Told], left: NDArray[np.integer], right: NDArray[np.integer]
+    relations: Relations, attributes: Sequence[AttributeValues], left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> list[tuple[str, ...]]:
-    """In what each pair differs, with the values: `colours differ: black, navy`; the left product's value first.
+    """The attributes in which each pair differs: `colours differ: black, navy`, the left product's value first.
 
     Args:
-        relations: The pairs compared.
-        told: The attributes that they were compared by, in the same order.
+        relations: The compared pairs.
+        attributes: The attributes they were compared by, in the same order.
         left: Rows of the first products.
         right: Rows of the second.
     """
-    return _compared(relations, told, left, right, DIFFER)
+    return _compared(relations, attributes, left, right, DIFFER)
 
 
 def agreements(
-    relations: Relations, told: Sequence[Told], left: NDArray[np.integer], right: NDArray[np.integer]
+    relations: Relations, attributes: Sequence[AttributeValues], left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> list[tuple[str, ...]]:
-    """In what each pair agrees, with the value: `same colour: black`; arguments as for `differences`."""
-    return _compared(relations, told, left, right, AGREE)
+    """The attributes in which each pair agrees: `same colour: black`; arguments as for `differences`."""
+    return _compared(relations, attributes, left, right, AGREE)
 
 
 def _compared(
     relations: Relations,
-    told: Sequence[Told],
+    attributes: Sequence[AttributeValues],
     left: NDArray[np.integer],
     right: NDArray[np.integer],
     which: int,
 ) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = [()] * len(left)
-    for at, one in enumerate(told):
-        name = attribute_shown(one.attribute)
-        for pair in np.flatnonzero(relations.compared[:, at] == which).tolist():
-            first, second = one.values[one.codes[left[pair]]], one.values[one.codes[right[pair]]]
-            same = f"same {name}: {spoken(first)}"
-            said = same if which == AGREE else f"{_plural(name)} differ: {spoken(first)}, {spoken(second)}"
-            found[pair] = (*found[pair], said)
+    for place, attr in enumerate(attributes):
+        name = attribute_shown(attr.attribute)
+        for pair in np.flatnonzero(relations.compared[:, place] == which).tolist():
+            first, second = attr.values[attr.codes[left[pair]]], attr.values[attr.codes[right[pair]]]
+            same = f"same {name}: {in_sentence(first)}"
+            different = f"{_plural(name)} differ: {in_sentence(first)}, {in_sentence(second)}"
+            found[pair] = (*found[pair], same if which == AGREE else different)
     return found
 
 
@@ -284,15 +284,15 @@ def _plural(name: str) -> str:
 
 
 class TitleWords:
-    """Finds the words that two titles, or two other texts, share: the rarest of them. Single letters tell nothing.
+    """Quotes the rarest words that two titles, or two other texts, share; single letters are ignored.
 
     Args:
-        titles: Of all products.
-        sellers: Who words each, int (n,), negative where unknown; words in more than half of a seller's titles are
-            its fillers and never quoted.
-        left_out: Folded words that are never quoted: `attribute_words`, since what variants differ in says little
-            about whether they are variants.
-        what: What the texts are called.
+        titles: Texts of all products.
+        sellers: int (n,): who wrote each text, negative where unknown. Words in more than half of a seller's titles
+            are filler and never quoted.
+        left_out: Folded words that are never quoted, such as `attribute_words`: variants differ in these, so they are
+            weak evidence.
+        what: Name of the texts in the plural.
     """
 
     def __init__(
@@ -308,12 +308,12 @@ class TitleWords:
         self._silent = {*left_out, *(_fillers(titles, sellers) if sellers is not None else ())}
 
     def beginning(self, row: int) -> str:
-        """The first words of a title between quotation marks, without signs; empty where there are none."""
+        """The first words of a title in quotation marks, without punctuation; empty if it has none."""
         words = [word for _, word in _placed(self._titles[row])[:_BEGINNING]]
         return _quoted(words) if words else ""
 
     def shared(self, left: int, right: int) -> str:
-        """`titles share 'Maja tee'`: at most three words in the left title's order and spelling; else nothing."""
+        """`titles share 'Maja tee'`: at most three words in the left title's order and spelling; empty if none."""
         first, second = _placed(self._titles[left]), _placed(self._titles[right])
         places: dict[str, list[int]] = {}
         for place, (key, _) in enumerate(second):
@@ -336,9 +336,9 @@ class TitleWords:
         return f"{self._what} share {', '.join(_quoted(words) for words in quoted)}" if quoted else ""
 
 
-def attribute_words(told: Sequence[Told]) -> frozenset[str]:
-    """The folded words of all values of attributes."""
-    return frozenset(word for one in told for value in one.values for word in words_of(value))
+def attribute_words(attributes: Sequence[AttributeValues]) -> frozenset[str]:
+    """The case-folded words of all attribute values."""
+    return frozenset(word for attr in attributes for value in attr.values for word in words_of(value))
 
 
 def _fillers(titles: Sequence[str], sellers: NDArray[np.integer]) -> set[str]:
@@ -356,7 +356,7 @@ def _fillers(titles: Sequence[str], sellers: NDArray[np.integer]) -> set[str]:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """Words between quotation marks, each no longer than a line bears."""
+    """Words in quotation marks, long ones cut."""
     short = (word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…" for word in words)
     return f"'{' '.join(short)}'"
 

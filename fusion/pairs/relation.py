@@ -1,8 +1,8 @@
-"""Same item or variant: what two products of a pair are to each other, and which attributes say so.
+"""Whether the two products of a pair are the same item or variants, and in which attributes they differ.
 
-A *same item* is one thing listed twice. Two listings are the same item when a number that names the item (a GTIN, or
-a part number with its brand) stands at both, or when no attribute is known to differ and they look or read nearly
-the same. Anything else that a classifier takes for a match is a *variant*, the claim that asks less.
+*Same item* means one thing listed twice. Two listings are the same item if both have the same identifying number (a
+GTIN, or a part number with its brand), or if no attribute is known to differ and their pictures or texts are nearly the
+same. Any other pair that the classifier suggests is a *variant*, the weaker claim.
 """
 
 from __future__ import annotations
@@ -17,42 +17,43 @@ from numpy.typing import NDArray
 
 from candidates.catalogue import Catalogue
 from candidates.suggestion import SAME_ITEM, VARIANT
-from fusion.groups.varying import Told
+from fusion.groups.varying import AttributeValues
 from fusion.groups.vocabulary import ANYWHERE, describers, words_of
 
 AGREE, ABSENT, DIFFER = 1, 0, -1
-"""How two products compare in an attribute; absent where either has no value."""
+"""How two products compare in an attribute; absent if either has no value."""
 
 MOST_LISTINGS = 20
-"""Products at which one number may stand before it is taken for a placeholder. An item is seldom offered by more than
-a score of sellers of one marketplace; a placeholder (`4012345678901` from a template) stands at hundreds of
-different things, and the pairs that it would make grow with the square of them."""
+"""Most products that may share a number before it counts as a placeholder. An item is rarely offered by more than
+twenty sellers of one marketplace. A placeholder (`4012345678901` from a template) is at hundreds of different products,
+and the number of pairs it would create grows with their square."""
 
 PER_SELLER = 2
-"""Products of one seller at which a number may stand, on average over its sellers. A seller lists an item once, by
-oversight twice; more of them are the sizes of an article on which its own number was repeated."""
+"""Most products per seller that may share a number, on average over its sellers. A seller lists an item once, or twice
+by mistake; more listings are sizes of an article that all repeat its number."""
 
 NEAR_PICTURE, NEAR_TEXT = 0.98, 0.95
-"""Cosine from which pictures, or texts, are nearly the same. It holds for encoders' own vectors: learned spaces draw
-variants together, and in them the black and the navy dress are as near as two copies of one photograph."""
+"""Cosines from which pictures and texts count as nearly the same. They apply to the encoders' own vectors. Learned
+spaces move variants together, so that a black and a navy dress are as close as two copies of one photograph."""
 
 NEAR_COLOUR = 6.0
-"""Two copies of a photograph differ in mean CIELAB by less; the eye tells colours apart from about two."""
+"""Two copies of a photograph differ by less than this in mean CIELAB; the eye sees differences from about two."""
 
 LEAST_SURE = 0.9
-"""Values from words and pictures count here when they are right at least so often: one wrong value parts a pair."""
+"""Values from words and pictures count here only if they are right at least this often; a wrong value separates a
+pair."""
 
 EVIDENCE = (
-    "same gtin",
+    "same GTIN",
     "same part number and brand",
-    "no attribute differs, and they are nearly the same",
+    "no attribute differs, and pictures or texts are nearly the same",
     "attributes differ",
-    "their gtins differ",
-    "their part numbers differ",
-    "the numbers in their titles differ",
-    "not near enough to be one item",
+    "GTINs differ",
+    "part numbers differ",
+    "numbers in the titles differ",
+    "not similar enough to be the same item",
 )
-"""What a relation rests on, by number."""
+"""The rule that decides a relation, by number."""
 (_GTIN, _MPN, _NEAR, _ATTRIBUTES, _GTINS, _MPNS, _NUMBERS, _UNLIKE) = range(len(EVIDENCE))
 
 _DIGIT = re.compile(r"\d+")
@@ -61,15 +62,15 @@ _SPOILED = re.compile(r"\.0+\Z")
 
 @dataclass(frozen=True, eq=False)
 class Identities:
-    """Numbers that name an item, as codes: equal numbers have equal codes, −1 where there is none that counts.
+    """Identifying numbers as codes: equal numbers have equal codes, −1 means none.
 
     Attributes:
-        gtin: int32 (n,).
+        gtin: int32 (n,): the GTIN.
         mpn: int32 (n,): manufacturer's part number together with the brand.
-        brand: int32 (n,): the brand, in one spelling.
-        title_numbers: int32 (n,): the numbers that stand in the title, as a set.
-        sellers: int32 (n,): who offers it; −1 where the catalogue does not say.
-        wording: int32 (n,): who words its attributes (`fusion.groups.vocabulary.describers`).
+        brand: int32 (n,): the brand, without case and punctuation.
+        title_numbers: int32 (n,): the set of numbers in the title.
+        sellers: int32 (n,): the seller; −1 where the catalogue has none.
+        wording: int32 (n,): who wrote the attributes (`fusion.groups.vocabulary.describers`).
     """
 
     gtin: NDArray[np.int32]
@@ -81,7 +82,7 @@ class Identities:
 
     @classmethod
     def of(cls, catalogue: Catalogue, most_listings: int = MOST_LISTINGS) -> Identities:
-        """Reads them; a number at more than `most_listings` products counts nowhere."""
+        """Reads them from a catalogue; a number of more than `most_listings` products is ignored."""
         sellers = catalogue.codes("seller")
         brand = _keyed(catalogue, "brand", lambda text: " ".join(words_of(text)))
         number = _keyed(catalogue, "mpn", part_number)
@@ -94,10 +95,10 @@ class Identities:
 
 
 def global_number(written: str) -> str:
-    """A GTIN in its 14 digits, or nothing where it names no item all over the world.
+    """A GTIN with all 14 digits, or an empty string if it does not identify an item worldwide.
 
-    Leading zeros that a spreadsheet took are put back; the check digit must be right (GS1 General Specifications,
-    section 7.9). Numbers for use within one company or for coupons, and runs of one digit, name nothing.
+    Leading zeros that a spreadsheet dropped are restored; the check digit must be right (GS1 General Specifications,
+    section 7.9). Numbers for internal use or coupons, and runs of one digit, are not accepted.
     """
     digits = re.sub(r"[\s-]", "", _SPOILED.sub("", written.strip()))
     if not (8 <= len(digits) <= 14 and digits.isascii() and digits.isdecimal()):
@@ -110,14 +111,14 @@ def global_number(written: str) -> str:
 
 
 def _is_restricted(whole: str) -> bool:
-    if whole.startswith("000000"):  # A GTIN-8: its first digit tells.
+    if whole.startswith("000000"):  # A GTIN-8; its first digit decides.
         return whole[6] in "02"
     prefix = whole[1:4]
     return prefix[0] == "2" or prefix[:2] in ("02", "04", "05", "98", "99")
 
 
 def part_number(written: str) -> str:
-    """A part number without spaces, hyphens and case; nothing where it has no digit (`does not apply`)."""
+    """A part number without spaces, hyphens and case; empty if it has no digit (`does not apply`)."""
     plain = "".join(words_of(written))
     return plain if len(plain) >= 3 and any(letter.isdecimal() for letter in plain) else ""
 
@@ -127,7 +128,7 @@ def _numbers_of(title: str) -> str:
 
 
 def _keyed(catalogue: Catalogue, name: str, key: Callable[[str], str]) -> NDArray[np.int32]:
-    """A column as codes of what `key` makes of each text; −1 where that is nothing."""
+    """A column as codes of the `key` of each text; −1 where the key is empty."""
     encoded = pc.fill_null(catalogue.table[name].combine_chunks(), "").dictionary_encode()
     numbers: dict[str, int] = {"": -1}
     codes = [numbers.setdefault(key(text), len(numbers) - 1) for text in encoded.dictionary.to_pylist()]
@@ -137,27 +138,27 @@ def _keyed(catalogue: Catalogue, name: str, key: Callable[[str], str]) -> NDArra
 def _without_placeholders(
     codes: NDArray[np.int32], sellers: NDArray[np.int32], most_listings: int
 ) -> NDArray[np.int32]:
-    has = codes >= 0
-    if not has.any():
+    present = codes >= 0
+    if not present.any():
         return codes
-    listings = np.bincount(codes[has])
+    listings = np.bincount(codes[present])
     many = listings > most_listings
-    told = has & (sellers >= 0)
-    offers = np.unique(np.stack([codes[told], sellers[told]], axis=1), axis=0)
-    by = np.bincount(offers[:, 0], minlength=len(listings))
-    many |= np.bincount(codes[told], minlength=len(listings)) > PER_SELLER * by
-    return np.where(has & ~many[np.maximum(codes, 0)], codes, -1).astype(np.int32)
+    known = present & (sellers >= 0)
+    offers = np.unique(np.stack([codes[known], sellers[known]], axis=1), axis=0)
+    sellers_of = np.bincount(offers[:, 0], minlength=len(listings))
+    many |= np.bincount(codes[known], minlength=len(listings)) > PER_SELLER * sellers_of
+    return np.where(present & ~many[np.maximum(codes, 0)], codes, -1).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
 class Relations:
-    """What the products of each pair are to each other.
+    """The relation of the two products of each pair.
 
     Attributes:
-        same: Whether they are the same item, bool (m,); otherwise they are variants.
-        evidence: What that rests on, int8 (m,): numbers of `EVIDENCE`.
+        same: bool (m,): whether they are the same item; otherwise they are variants.
+        evidence: int8 (m,): position in `EVIDENCE` of the rule that decided.
         attributes: The attributes compared.
-        compared: `AGREE`, `ABSENT` or `DIFFER`, int8 (m, attributes).
+        compared: int8 (m, attributes): `AGREE`, `ABSENT` or `DIFFER`.
     """
 
     same: NDArray[np.bool_]
@@ -173,19 +174,15 @@ class Relations:
         """The attributes in which a pair is known to differ."""
         return tuple(self.attributes[at] for at in np.flatnonzero(self.compared[pair] == DIFFER).tolist())
 
-    def said(self, pair: int) -> str:
-        """What the relation rests on, in words."""
-        return EVIDENCE[self.evidence[pair]]
-
 
 @dataclass(frozen=True, eq=False)
 class Likeness:
-    """How alike the two products of each pair are; an array is float (m,), NaN where it can't be said.
+    """Similarity of the two products of each pair; arrays are float (m,), NaN where unknown.
 
     Attributes:
-        picture: Cosine of their pictures, by the encoder's own vectors.
+        picture: Cosine of their pictures, in the encoder's own vectors.
         text: Cosine of their texts, likewise.
-        colour: Distance of their pictures' mean colours in CIELAB.
+        colour: Distance of the mean colours of their pictures in CIELAB.
     """
 
     picture: NDArray[np.floating] | None = None
@@ -197,24 +194,25 @@ def relations(
     left: NDArray[np.integer],
     right: NDArray[np.integer],
     identities: Identities,
-    told: Sequence[Told],
+    attributes: Sequence[AttributeValues],
     likeness: Likeness | None = None,
 ) -> Relations:
-    """Says of each pair whether it is the same item or a variant.
+    """Decides for each pair whether it is the same item or a variant.
 
-    The first that applies decides: the same GTIN (unless one seller's own columns tell the two apart: then the number
-    is the article's, not the item's); two GTINs; an attribute that differs; the same part number; two part numbers
-    of one brand; other numbers in the titles; nearly the same picture, or text where a picture is missing. Two
-    listings of one seller must be alike in both: who gives them different titles means different things.
+    The first rule that applies decides: the same GTIN (unless one seller's own columns distinguish the two, because
+    then it is the number of an article with several items); an attribute that differs; different GTINs; the same part
+    number; different part numbers of one brand; different numbers in the titles; nearly the same picture, or text where
+    a picture is missing. Two listings of one seller must be nearly the same in both, because a seller who writes
+    different titles means different products.
 
     Args:
-        left: Rows of the first products, int (m,).
-        right: Rows of the second.
-        identities: The catalogue's numbers.
-        told: The products' attributes, by `fusion.groups.varying.tell`.
-        likeness: How alike they are; without it only numbers make a same item.
+        left: int (m,): rows of the first products.
+        right: int (m,): rows of the second products.
+        identities: The catalogue's identifying numbers.
+        attributes: The products' attributes, from `fusion.groups.varying.attribute_values`.
+        likeness: Similarity of the pairs; without it only numbers can make a pair the same item.
     """
-    columns = [_comparison(one, left, right, identities.wording) for one in told]
+    columns = [_comparison(attr, left, right, identities.wording) for attr in attributes]
     nothing = np.zeros((len(left), 1), bool)
     differ_in_column = np.hstack([nothing, *(by_column[:, None] for _, by_column in columns)]).any(axis=1)
     compared = np.hstack([nothing.astype(np.int8), *(column[:, None] for column, _ in columns)])[:, 1:]
@@ -232,33 +230,33 @@ def relations(
         (_near(likeness, one_seller), _NEAR),
     )
     evidence = np.select([case for case, _ in cases], [number for _, number in cases], _UNLIKE).astype(np.int8)
-    return Relations(evidence <= _NEAR, evidence, tuple(one.attribute for one in told), compared)
+    return Relations(evidence <= _NEAR, evidence, tuple(attr.attribute for attr in attributes), compared)
 
 
 def compare(codes: NDArray[np.int32], left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int8]:
-    """Compares one attribute of each pair, int8 (m,): `AGREE`, `DIFFER`, or `ABSENT` where either has none."""
+    """Compares one attribute of each pair, int8 (m,): `AGREE`, `DIFFER`, or `ABSENT` if either has none."""
     first, second = codes[left], codes[right]
     found = np.where(first == second, AGREE, DIFFER)
     return np.where((first < 0) | (second < 0), ABSENT, found).astype(np.int8)
 
 
 def _comparison(
-    told: Told, left: NDArray[np.integer], right: NDArray[np.integer], wording: NDArray[np.int32]
+    attr: AttributeValues, left: NDArray[np.integer], right: NDArray[np.integer], wording: NDArray[np.int32]
 ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """How an attribute compares, and where two columns differ in it."""
-    sure = np.where(told.confidence >= LEAST_SURE, told.codes, -1).astype(np.int32)
+    """How an attribute compares, and where both values are from columns and differ."""
+    sure = np.where(attr.confidence >= LEAST_SURE, attr.codes, -1).astype(np.int32)
     compared = compare(sure, left, right)
-    if told.compared != ANYWHERE:
+    if attr.compared != ANYWHERE:
         compared[wording[left] != wording[right]] = ABSENT
-    by_column = (compared == DIFFER) & (told.sources[left] == 0) & (told.sources[right] == 0)
+    by_column = (compared == DIFFER) & (attr.sources[left] == 0) & (attr.sources[right] == 0)
     return compared, by_column
 
 
 def _near(likeness: Likeness | None, one_seller: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which pairs look or read nearly the same."""
+    """Which pairs are nearly the same in picture or text."""
     unknown = np.full(len(one_seller), np.nan)
-    given = likeness or Likeness()
-    picture, text, colour = (unknown if part is None else part for part in (given.picture, given.text, given.colour))
+    known = likeness or Likeness()
+    picture, text, colour = (unknown if part is None else part for part in (known.picture, known.text, known.colour))
     with np.errstate(invalid="ignore"):
         picture_near = (picture >= NEAR_PICTURE) & ~(colour >= NEAR_COLOUR)
         text_near = text >= NEAR_TEXT

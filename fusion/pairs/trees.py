@@ -1,8 +1,8 @@
-"""Gradient-boosted trees as plain arrays: fast to ask, safe to read, and able to say why.
+"""Gradient-boosted trees as plain arrays, for fast prediction, safe loading and contributions of features.
 
-scikit-learn learns them. What it learned is copied into six flat arrays, because a pickle runs code when it is
-opened, and because the compiled walk here is several times as fast and needs no scikit-learn. Import this module
-only where it is used: numba takes half a second.
+scikit-learn trains them; they are then copied into six flat arrays, because a pickle executes code when it is opened
+and because the compiled prediction here is several times as fast and needs no scikit-learn. Import this module only
+where it is used: numba takes half a second.
 """
 
 from __future__ import annotations
@@ -35,29 +35,28 @@ _DTYPES: Mapping[str, type] = {
 }
 
 _ROWS = 64
-"""Rows that go through one tree before the next is fetched."""
+"""Rows that pass through one tree before the next is loaded into the cache."""
 
 _LEAST_ROWS = 2048
-"""Rows for which waking another thread pays."""
+"""Rows per thread from which another thread pays off."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """A sum of binary trees over rows of float32 features, in which NaN says that a feature is absent.
+    """A sum of binary trees over rows of float32 features, where NaN means that a feature is absent.
 
-    A row stands at node i: at a leaf (`children[i]` is 0) it takes `values[i]`; otherwise it goes to
-    `children[i]` where its feature is at most the threshold, or absent and `missing_left[i]`, else to
-    `children[i] + 1`.
+    At a leaf i (`children[i]` is 0) a row gets `values[i]`. At any other node i it goes to `children[i]` if its feature
+    is at most the threshold, or if it is absent and `missing_left[i]` is set; otherwise to `children[i] + 1`.
 
     Attributes:
-        baseline: What is added to the sum.
-        width: Features a row has.
-        starts: int32 (t + 1): tree i has the nodes `starts[i]` … `starts[i + 1] - 1`, its root first.
-        features: int32 (nodes): the feature that a node asks; 0 at a leaf.
-        thresholds: float32 (nodes).
-        missing_left: bool (nodes).
-        children: int32 (nodes): the node's left child, counted over all trees; its right one stands behind it.
-        values: float64 (nodes): what a leaf adds; at an inner node the mean of that over the rows learned from.
+        baseline: Constant added to the sum.
+        width: Number of features.
+        starts: int32 (t + 1): tree i has the nodes `starts[i]` … `starts[i + 1] - 1`, root first.
+        features: int32 (nodes): the feature that a node tests; 0 at a leaf.
+        thresholds: float32 (nodes): the threshold of a node.
+        missing_left: bool (nodes): whether rows without the feature go left.
+        children: int32 (nodes): the left child, numbered over all trees; the right child follows it.
+        values: float64 (nodes): value of a leaf; at an inner node the mean over the training rows.
     """
 
     baseline: float
@@ -70,21 +69,21 @@ class Trees:
     values: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        """Checks the arrays, which compiled code follows unchecked; only a fault of ours or a changed file fails."""
+        """Checks the arrays, since compiled code doesn't check bounds; this fails only on a bug or a changed file."""
         wrong = _first_fault(self)
         if wrong:
-            raise ModelMissing(f"these trees can't be walked: {wrong}", "Learn the model again")
+            raise ModelMissing(f"the trees of the classifier are invalid: {wrong}", "Train the model again")
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     @classmethod
     def of(cls, model: HistGradientBoostingClassifier, bins: Bins | None = None) -> Trees:
-        """Copies what scikit-learn learned about two classes; `predict` then equals its `decision_function` exactly.
+        """Copies a binary classifier of scikit-learn; `predict` equals its `decision_function` exactly.
 
         Args:
-            model: What it learned.
-            bins: Where it learned from bins instead of the numbers in them: the trees ask for the numbers.
+            model: The trained classifier.
+            bins: The bins, if it was trained on bin codes: thresholds are converted back to feature values.
         """
         trees = [_flattened(step[0].nodes) for step in model._predictors]
         if bins is not None:
@@ -101,13 +100,13 @@ class Trees:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], baseline: float, width: int) -> Trees:
-        """Trees from the arrays that `arrays` gave; raises `ModelMissing` where one is missing or can't be right."""
+        """Trees from the result of `arrays`; raises `ModelMissing` if an array is missing or invalid."""
         lacking = [name for name in _DTYPES if name not in arrays]
         if lacking:
-            raise ModelMissing(f"no array {', '.join(lacking)} among those of the trees", "Learn the model again")
+            raise ModelMissing(f"the trees have no array {', '.join(lacking)}", "Train the model again")
         wrong = [name for name, dtype in _DTYPES.items() if arrays[name].dtype != dtype or arrays[name].ndim != 1]
         if wrong:
-            raise ModelMissing(f"not the kind of array that trees have: {', '.join(wrong)}", "Learn the model again")
+            raise ModelMissing(f"arrays of the trees have the wrong type: {', '.join(wrong)}", "Train the model again")
         return cls(baseline, width, **{name: np.ascontiguousarray(arrays[name]) for name in _DTYPES})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -115,17 +114,17 @@ class Trees:
         return {name: getattr(self, name) for name in _DTYPES}
 
     def first(self, count: int) -> Trees:
-        """The first so many trees: what learning had come to at that step."""
+        """The first `count` trees."""
         stop = int(self.starts[min(count, len(self))])
-        kept = {one.name: getattr(self, one.name)[:stop] for one in fields(self) if one.name in _DTYPES}
+        kept = {each.name: getattr(self, each.name)[:stop] for each in fields(self) if each.name in _DTYPES}
         return Trees(self.baseline, self.width, **(kept | {"starts": self.starts[: min(count, len(self)) + 1]}))
 
     def predict(self, matrix: Matrix, threads: int = 0) -> Values:
-        """The sum of the trees for each row: log-odds where they were learned on two classes; float64 (m,).
+        """The sum of the trees for each row, float64 (m,): log-odds for a binary classifier.
 
         Args:
-            matrix: float32 (m, width).
-            threads: Threads to use; 0 leaves it to numba.
+            matrix: float32 (m, width): the features.
+            threads: Number of threads; 0 uses numba's default.
         """
         sums = np.full(len(matrix), self.baseline)
         with _threads(threads, len(matrix)):
@@ -145,24 +144,20 @@ class Trees:
 
     @property
     def bias(self) -> float:
-        """The prediction before anything is known about a row: `contributions` are differences from it."""
+        """The mean prediction over the training rows; `contributions` are differences from it."""
         return self.baseline + math.fsum(self.values[self.starts[:-1]])
 
     def contributions(self, matrix: Matrix, threads: int = 0) -> Matrix:
-        """What each feature adds to each row's prediction, float32 (m, width); a row's sum and `bias` make it up.
+        """Contribution of each feature to each row's prediction, float32 (m, width); with `bias` they sum to it.
 
-        On its way through a tree a row passes from one mean to the next, and each step is credited to the feature
-        that was asked (Saabas, "Interpreting random forests", 2014). It costs little more than the prediction. Unlike
-        Shapley values it credits the features near the leaves of a deep tree somewhat too much.
+        On its path through a tree a row passes from one node's mean to the next, and each difference is credited to the
+        feature that was tested (Saabas, "Interpreting random forests", 2014). This costs little more than a prediction.
+        Unlike Shapley values, it credits features near the leaves of a deep tree somewhat too much.
         """
         credited = np.zeros((len(matrix), self.width), np.float32)
         with _threads(threads, len(matrix)):
             _contribute(self._checked(matrix), self._nodes, credited)
         return credited
-
-    def importance(self, matrix: Matrix) -> Values:
-        """Mean size of each feature's contribution over some rows, float64 (width,)."""
-        return np.abs(self.contributions(matrix)).mean(axis=0, dtype=np.float64)
 
     def _checked(self, matrix: Matrix) -> Matrix:
         assert matrix.shape[1:] == (self.width,), f"{matrix.shape} for {self.width} features"
@@ -175,24 +170,24 @@ class Trees:
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Cuts each feature into at most 255 bins of about as many rows each.
+    """Bins of each feature, at most 255, with about as many rows each.
 
-    scikit-learn would do so itself, but with weights it takes longer over it than over the trees, and it fails where a
-    feature is absent everywhere or has no end.
+    scikit-learn can bin by itself, but with sample weights that takes longer than the training, and it fails for a
+    feature that is absent everywhere or infinite.
 
     Attributes:
-        edges: For each feature the greatest value of every bin but the last, float32, rising.
+        edges: For each feature the highest value of every bin except the last, float32, rising.
     """
 
     edges: tuple[NDArray[np.float32], ...]
 
     @classmethod
     def of(cls, matrix: Matrix) -> Bins:
-        """Bins for the values of some rows."""
+        """Computes bins for the values of these rows."""
         return cls(tuple(_edges(matrix[:, column]) for column in range(matrix.shape[1])))
 
     def codes(self, matrix: Matrix) -> Matrix:
-        """The number of each value's bin, from 0; NaN where it is absent, 0 where it is so in all rows; float32."""
+        """The bin of each value, from 0, float32; NaN where absent, but 0 if absent in all rows."""
         coded = np.empty(matrix.shape, np.float32)
         for column, edges in enumerate(self.edges):
             absent = np.isnan(matrix[:, column])
@@ -201,7 +196,7 @@ class Bins:
         return coded
 
     def tops(self, features: NDArray[np.int32], between: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The greatest value of the last bin at most each number between bins; infinity behind the last bin."""
+        """Converts thresholds between bin codes to feature values: the highest value below; infinity after the last."""
         starts = np.concatenate([[0], np.cumsum([len(edges) + 1 for edges in self.edges])])
         joined = np.concatenate([np.append(edges, np.float32(np.inf)) for edges in self.edges])
         last = np.diff(starts)[features] - 1
@@ -214,35 +209,35 @@ _MOST_BINS = 255
 
 
 def _edges(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    there = np.sort(values[~np.isnan(values)])
-    distinct = np.unique(there)
+    present = np.sort(values[~np.isnan(values)])
+    distinct = np.unique(present)
     if len(distinct) > _MOST_BINS:
-        cuts = np.arange(1, _MOST_BINS) * len(there) // _MOST_BINS
-        distinct = np.unique(np.append(there[cuts], there[-1]))
+        cuts = np.arange(1, _MOST_BINS) * len(present) // _MOST_BINS
+        distinct = np.unique(np.append(present[cuts], present[-1]))
     return distinct[:-1].astype(np.float32)
 
 
 def _first_fault(trees: Trees) -> str:
-    """What would lead a walk astray, in words; empty where every walk ends at a leaf of its own tree."""
+    """Why the arrays are invalid; empty if every path ends at a leaf of its own tree."""
     nodes, starts, children = len(trees.values), trees.starts, trees.children
     if any(len(getattr(trees, name)) != nodes for name in _DTYPES if name != "starts"):
         return "their arrays are of different lengths"
     if len(starts) < 1 or starts[0] != 0 or starts[-1] != nodes or (np.diff(starts) < 1).any():
-        return "their beginnings do not divide the nodes"
+        return "the starts of the trees do not partition the nodes"
     ends = np.repeat(starts[1:], np.diff(starts))
     inner = children != 0
-    # A child behind its parent: every step leads on, so no walk can go in a circle.
+    # Children come after their parents, so no path can be circular.
     if (inner & ((children <= np.arange(nodes)) | (children + 1 >= ends))).any():
-        return "a child stands outside its tree or before its parent"
+        return "a child is outside its tree or before its parent"
     if ((trees.features < 0) | (trees.features >= max(trees.width, 1))).any():
-        return f"a feature that is none of the {trees.width}"
+        return f"a feature number is not below {trees.width}"
     if not (np.isfinite(trees.values).all() and math.isfinite(trees.baseline)) or np.isnan(trees.thresholds).any():
-        return "a value that is no number"
+        return "a value is not a number"
     return ""
 
 
 def _flattened(nodes: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """One tree of scikit-learn's, its nodes in breadth-first order, so that siblings stand side by side."""
+    """One of scikit-learn's trees, with nodes in breadth-first order, so that siblings are adjacent."""
     assert not nodes["is_categorical"].any(), "features are numbers"
     order, place = [0], 0
     children = np.zeros(len(nodes), np.int32)
@@ -264,7 +259,7 @@ def _flattened(nodes: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 
 def _at_most(thresholds: Values) -> NDArray[np.float32]:
-    """The greatest float32 at most each threshold: a float32 is at most the one just where it is at most the other."""
+    """Rounds thresholds down to float32, which leaves comparisons with float32 values unchanged."""
     with np.errstate(over="ignore"):
         rounded = thresholds.astype(np.float32)
     down: NDArray[np.float32] = np.nextafter(rounded, np.float32(-np.inf))
@@ -272,7 +267,7 @@ def _at_most(thresholds: Values) -> NDArray[np.float32]:
 
 
 def _means(laid: NDArray[Any], children: NDArray[np.int32]) -> Values:
-    """Leaf values, and above them their means over the rows that came by when the tree was learned."""
+    """Values of leaves, and means over the training rows at inner nodes."""
     values: Values = laid["value"].astype(np.float64)
     counts = laid["count"].astype(np.float64)
     for node in np.flatnonzero(children)[::-1]:
@@ -282,7 +277,7 @@ def _means(laid: NDArray[Any], children: NDArray[np.int32]) -> Values:
 
 
 class _threads:
-    """Lets numba use so many threads for a while: one where there is little to do."""
+    """Sets numba's number of threads within a block, fewer for few rows."""
 
     def __init__(self, threads: int, rows: int) -> None:
         most = threads or numba.get_num_threads()
@@ -298,7 +293,7 @@ class _threads:
 
 @numba.njit(cache=True, nogil=True, parallel=True, boundscheck=False)
 def _predict(matrix: Matrix, nodes: tuple[Any, ...], sums: Values) -> None:
-    """Adds each row's leaf of every tree to `sums`, tree by tree in order, so that rounding is scikit-learn's."""
+    """Adds the leaf values of all trees to `sums`, tree by tree, so that rounding equals scikit-learn's."""
     starts, features, thresholds, missing_left, children, values = nodes
     for block in numba.prange((len(matrix) + _ROWS - 1) // _ROWS):
         low, high = block * _ROWS, min((block + 1) * _ROWS, len(matrix))
@@ -307,15 +302,15 @@ def _predict(matrix: Matrix, nodes: tuple[Any, ...], sums: Values) -> None:
             for row in range(low, high):
                 node = root
                 while children[node] != 0:
-                    given = matrix[row, features[node]]
-                    left = given <= thresholds[node] or (missing_left[node] and given != given)
+                    value = matrix[row, features[node]]
+                    left = value <= thresholds[node] or (missing_left[node] and value != value)
                     node = children[node] + (0 if left else 1)
                 sums[row] += values[node]
 
 
 @numba.njit(cache=True, nogil=True, parallel=True, boundscheck=False)
 def _contribute(matrix: Matrix, nodes: tuple[Any, ...], credited: Matrix) -> None:
-    """Credits each step between means to the feature asked."""
+    """Credits each difference between nodes' means to the feature that was tested."""
     starts, features, thresholds, missing_left, children, values = nodes
     for block in numba.prange((len(matrix) + _ROWS - 1) // _ROWS):
         low, high = block * _ROWS, min((block + 1) * _ROWS, len(matrix))
@@ -325,8 +320,8 @@ def _contribute(matrix: Matrix, nodes: tuple[Any, ...], credited: Matrix) -> Non
                 node = starts[tree]
                 while children[node] != 0:
                     asked = features[node]
-                    given = matrix[row, asked]
-                    left = given <= thresholds[node] or (missing_left[node] and given != given)
+                    value = matrix[row, asked]
+                    left = value <= thresholds[node] or (missing_left[node] and value != value)
                     reached = children[node] + (0 if left else 1)
                     exact[row - low, asked] += values[reached] - values[node]
                     node = reached

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from candidates.suggestion import Suggestion
 from candidates.vectors import Vectors
-from fusion.groups.varying import COLOUR, PICTURE_COLOUR, Told, far_apart, tell
+from fusion.groups.varying import COLOUR, PICTURE_COLOUR, AttributeValues, attribute_values, far_apart
 from fusion.groups.vocabulary import describers
 from fusion.pairs.reasons import Details, Levels, TitleWords, agreements, attribute_words, differences, reasons
 from fusion.pairs.relation import ABSENT, Identities, Likeness, Relations, relations
@@ -41,7 +41,7 @@ class Teller:
     def __init__(self, job: Job, pairs: ScoredPairs) -> None:
         self.job, self.pairs = job, pairs
         self.lab = mean_lab(job)
-        self.told: tuple[Told, ...] = tell(job.catalogue, None, self.lab)
+        self.told: tuple[AttributeValues, ...] = attribute_values(job.catalogue, None, self.lab)
         self.identities = Identities.of(job.catalogue)
         words = attribute_words(self.told)
         by = describers(job.catalogue)

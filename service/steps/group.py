@@ -100,7 +100,7 @@ def write_notes(job: Job, grouping: Grouping, fates: KnownGroups, assigned: Assi
             writer.writerow(map(harmless, (change.kind, change.new_id, "", f"was {', '.join(change.old_ids)}")))
         first = np.unique(grouping.groups, return_index=True)[1]
         for row in np.concatenate([first[grouping.groups[first] >= 0], np.flatnonzero(grouping.groups < 0)]).tolist():
-            notes = grouping.said(row)
+            notes = grouping.notes_of(row)
             if notes:
                 name = assigned.ids[grouping.groups[row]] if grouping.groups[row] >= 0 else ""
                 writer.writerow(map(harmless, ("group" if name else "product", name, axis[row], "; ".join(notes))))

@@ -43,7 +43,7 @@ def test_a_known_group_is_kept_whole_though_nothing_speaks_for_it():
     assert found.groups.tolist() == [0, 0, -1, 0]
     assert known.members == (0, 1, 3)
     assert known.fate == Fate.KEPT | Fate.WEAK
-    assert known.doubts == ("mean probability within it is only 0.00",)
+    assert known.doubts == ("the mean probability of its pairs is only 0.00",)
 
 
 def test_a_known_group_is_extended():
@@ -82,7 +82,7 @@ def test_an_expert_comes_before_the_seller():
         Fate.KEPT | Fate.MERGED,
         Fate.SPLIT | Fate.REJECTED,
     ]
-    assert reports[2].doubts == ("holds a rejected pair", "its products stand in different groups")
+    assert reports[2].doubts == ("contains a rejected pair", "its products are in different groups now")
     assert found.notes.tolist() == [0, 0, Note.CONTRADICTION | Note.REJECTED, Note.CONTRADICTION | Note.REJECTED]
 
 
@@ -99,7 +99,7 @@ def test_groups_that_were_learned_from_may_come_out_split():
     found, reports = grouped(qrels, pairs, known="learn")
     assert found.groups.tolist() == [0, 0, 1, 1, 0, 2, 2]
     assert reports[0].fate == Fate.SPLIT | Fate.EXTENDED
-    assert reports[0].doubts == ("its products stand in different groups",)
+    assert reports[0].doubts == ("its products are in different groups now",)
     assert reports[0].added == (4,)
     assert reports[1].fate == Fate.KEPT
     assert reports.doubtful().tolist() == [0]

@@ -252,11 +252,11 @@ def test_probabilities_of_zero_join_nothing():
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([(0, 1, 0.5), (1, 0, 0.5)], "rows 0 and 1 stands there more than once"),
+        ([(0, 1, 0.5), (1, 0, 0.5)], "rows 0 and 1 occurs more than once"),
         ([(0, 1, 0.5), (2, 2, 0.5)], "pair 1 of 2 .* a product with itself"),
-        ([(0, 1, float("nan"))], "pair 0 of 1 .* no probability"),
-        ([(0, 1, 1.1)], "no probability from 0 to 1"),
-        ([(0, 1, -0.1)], "no probability from 0 to 1"),
+        ([(0, 1, float("nan"))], "pair 0 of 1 .* not a probability"),
+        ([(0, 1, 1.1)], "not a probability between 0 and 1"),
+        ([(0, 1, -0.1)], "not a probability between 0 and 1"),
         ([(0, 3, 0.5)], "not in 0…2"),
         ([(-1, 2, 0.5)], "not in 0…2"),
     ],
@@ -282,7 +282,7 @@ def test_a_rejected_pair_is_never_together_through_a_chain_either():
     found = linked(4, pairs, constraints=constraints([], [(3, 0)]))
     assert as_sets(found) == [[0, 1], [2, 3]]
     assert found.notes.tolist() == [Note.REJECTED] * 4
-    assert found.said(3) == ("kept apart from other products by a rejected pair",)
+    assert found.notes_of(3) == ("not joined with other products because of a rejected pair",)
 
 
 def test_a_rejected_pair_that_is_no_candidate_counts():

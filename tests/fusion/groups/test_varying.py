@@ -10,11 +10,11 @@ from candidates.product import Product
 from fusion.groups.varying import (
     PICTURE_COLOUR,
     Varying,
+    attribute_values,
     far_apart,
+    in_sentence,
     natural_order,
     sentence,
-    spoken,
-    tell,
     what_varies,
 )
 
@@ -122,14 +122,14 @@ def test_pictures_do_not_name_a_colour_between_two():
     mixed = [*rows, *({"attributes": {"color": colour}} for colour in ("Red", "White", "Black") * 20)]
     between = RNG.normal((70, -60, 60), 2, (62, 3))
     groups = np.array([-1] * 180 + [0, 0], np.int32)
-    told = tell(catalogue_of(*mixed, {}, {}), groups, np.concatenate([lab, between]))[0]
+    told = attribute_values(catalogue_of(*mixed, {}, {}), groups, np.concatenate([lab, between]))[0]
     assert told.codes[180:].tolist() == [-1, -1]
 
 
 def test_the_own_group_does_not_name_a_products_colour():
     rows = [{"attributes": {"color": "Red"}} for _ in range(60)] + [{}]
     lab = np.tile((50.0, 0, 0), (61, 1))
-    told = tell(catalogue_of(*rows), np.zeros(61, np.int32), lab)[0]
+    told = attribute_values(catalogue_of(*rows), np.zeros(61, np.int32), lab)[0]
     assert told.codes[60] == -1
 
 
@@ -203,7 +203,7 @@ def test_any_value_has_a_place(values):
 
 
 def test_spoken_values():
-    assert [*map(spoken, ("Dark Blue", "NATO", "Application/3D", "iPhone", "Éclair"))] == [
+    assert [*map(in_sentence, ("Dark Blue", "NATO", "Application/3D", "iPhone", "Éclair"))] == [
         "dark blue",
         "NATO",
         "application/3D",
@@ -256,6 +256,6 @@ def test_the_order_of_the_feed_decides_nothing():
 
 def test_without_groups_every_product_is_told_by_itself():
     rows = [*teaching(), {"title": "Coat navy", "seller": "A"}]
-    (told,) = tell(catalogue_of(*rows))
+    (told,) = attribute_values(catalogue_of(*rows))
     assert told.values[told.codes[30]] == "Navy"
     assert told.sources[[0, 30]].tolist() == [0, 1]

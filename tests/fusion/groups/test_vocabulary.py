@@ -12,7 +12,7 @@ from fusion.groups.vocabulary import (
     columns_of_titles,
     describers,
     quantities,
-    said_in_words,
+    values_in_words,
     words_of,
 )
 
@@ -44,7 +44,7 @@ def said_of(catalogue, first, attribute="color"):
     column = columns_of(catalogue)[attribute]
     wanted = np.zeros(len(catalogue), bool)
     wanted[first:] = True
-    (said,) = said_in_words(catalogue, [column], wanted)
+    (said,) = values_in_words(catalogue, [column], wanted)
     found = {}
     for product, value, trust in zip(said.products.tolist(), said.values.tolist(), said.trust.tolist(), strict=True):
         found.setdefault(product - first, {})[column.values[value]] = trust
@@ -173,10 +173,10 @@ def test_nothing_is_asked_of_nothing():
     catalogue, _ = taught()
     column = columns_of(catalogue)["color"]
     nobody = np.zeros(len(catalogue), bool)
-    assert said_in_words(catalogue, [], ~nobody) == []
-    assert len(said_in_words(catalogue, [column], nobody)[0].products) == 0
+    assert values_in_words(catalogue, [], ~nobody) == []
+    assert len(values_in_words(catalogue, [column], nobody)[0].products) == 0
     empty = Catalogue.of([])
-    assert said_in_words(empty, [], np.zeros(0, bool)) == []
+    assert values_in_words(empty, [], np.zeros(0, bool)) == []
 
 
 @pytest.mark.parametrize(

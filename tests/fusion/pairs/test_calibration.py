@@ -99,7 +99,7 @@ def test_what_is_no_rising_map_is_refused():
         ("isotonic", np.array([0.0, 1]), np.array([1.0, 0])),
         ("isotonic", np.array([0.0, 0]), np.array([0.0, 1])),
     ]:
-        with pytest.raises(ModelMissing, match="no rising map"):
+        with pytest.raises(ModelMissing, match="not a rising map"):
             Calibration(method, knots, heights)
 
 
@@ -159,5 +159,5 @@ def test_what_is_no_curve_is_refused():
     good = Thresholds.measured(probability(z), truth)
     broken = [{"precision": good.precision[:-1]}, {"recall": good.recall * np.nan}]
     for change in [*broken, {"probabilities": -good.probabilities}]:
-        with pytest.raises(ModelMissing, match="no curve"):
+        with pytest.raises(ModelMissing, match="not a curve"):
             replace(good, **change)

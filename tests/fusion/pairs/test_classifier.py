@@ -102,7 +102,7 @@ def test_columns_are_found_by_name_and_others_passed_over():
 
 def test_missing_columns_are_named():
     found, (matrix, left, right, _, group) = learned()
-    with pytest.raises(SchemaError, match="lacks text_corrected_sum, noise, on which"):
+    with pytest.raises(SchemaError, match="no column text_corrected_sum, noise, which"):
         found.model.probabilities(matrix[:, [0, 2]], ["image_corrected_sum", "colour_agrees"], left, right, len(group))
 
 

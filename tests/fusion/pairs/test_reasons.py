@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from candidates.catalogue import Catalogue
 from candidates.product import Product
-from fusion.groups.varying import tell
+from fusion.groups.varying import attribute_values
 from fusion.pairs.reasons import (
     LEAST,
     Details,
@@ -66,7 +66,7 @@ def test_what_hardly_moves_the_odds_is_no_reason():
         (0.99, 1, "pictures of nearly the same shape"),
         (0.8, 1, "pictures of similar shape"),
         (0.1, 1, "pictures of somewhat similar shape"),
-        (0.8, -1, "pictures of merely similar shape"),
+        (0.8, -1, "pictures of only similar shape"),
         (0.1, -1, "pictures of different shape"),
         (np.nan, -1, "picture shape: nothing to compare"),
     ],
@@ -170,7 +170,7 @@ def test_differences_and_agreements_name_the_values():
             Product(id="c", attributes={"activity": "Run"}),
         ]
     )
-    told = tell(catalogue)
+    told = attribute_values(catalogue)
     left, right = np.array([0, 0]), np.array([1, 2])
     found = relations(left, right, Identities.of(catalogue), told)
     assert [sorted(said) for said in differences(found, told, left, right)] == [["colours differ: black, navy"], []]
@@ -209,6 +209,6 @@ def test_fillers_of_a_seller_and_words_of_attributes_are_not_quoted():
     assert TitleWords(titles).shared(0, 1) == "titles share 'Maja0', 'navy deluxe'"
     assert TitleWords(titles, sellers).shared(0, 1) == "titles share 'Maja0'"
     catalogue = Catalogue.of([Product(id="a", attributes={"color": "Navy Blue"})])
-    words = attribute_words(tell(catalogue))
+    words = attribute_words(attribute_values(catalogue))
     assert words == {"navy", "blue"}
     assert TitleWords(titles[:1] * 2, left_out=words).shared(0, 1) == "titles share 'Maja0 tee', 'deluxe'"

@@ -3,11 +3,12 @@ import pytest
 
 from candidates.catalogue import Catalogue
 from candidates.product import Product
-from fusion.groups.varying import tell
+from fusion.groups.varying import attribute_values
 from fusion.pairs.relation import (
     ABSENT,
     AGREE,
     DIFFER,
+    EVIDENCE,
     Identities,
     Likeness,
     compare,
@@ -27,8 +28,10 @@ def judged(left, right, picture=None, text=None, colour=None):
     """The relation of one pair of products, and what it rests on."""
     catalogue = catalogue_of(left, right)
     given = [None if value is None else np.array([value]) for value in (picture, text, colour)]
-    found = relations(np.array([0]), np.array([1]), Identities.of(catalogue), tell(catalogue), Likeness(*given))
-    return found.relation(0), found.said(0)
+    found = relations(
+        np.array([0]), np.array([1]), Identities.of(catalogue), attribute_values(catalogue), Likeness(*given)
+    )
+    return found.relation(0), EVIDENCE[found.evidence[0]]
 
 
 @pytest.mark.parametrize(
@@ -66,15 +69,15 @@ def test_part_numbers(written, number):
 
 
 def test_the_same_gtin_is_the_same_item():
-    assert judged({"gtin": GTIN}, {"gtin": f"0{GTIN}"}) == ("same item", "same gtin")
-    assert judged({"gtin": GTIN}, {"gtin": OTHER}, picture=1.0) == ("variant", "their gtins differ")
+    assert judged({"gtin": GTIN}, {"gtin": f"0{GTIN}"}) == ("same item", "same GTIN")
+    assert judged({"gtin": GTIN}, {"gtin": OTHER}, picture=1.0) == ("variant", "GTINs differ")
     assert judged({"gtin": "1234567890123"}, {"gtin": "1234567890123"})[0] == "variant"
 
 
 def test_the_same_gtin_of_one_seller_whose_sizes_differ_is_the_articles():
     small, large = ({"gtin": GTIN, "seller": "A", "attributes": {"size": size}} for size in "SL")
     assert judged(small, large) == ("variant", "attributes differ")
-    assert judged(small, large | {"seller": "B"}) == ("same item", "same gtin")
+    assert judged(small, large | {"seller": "B"}) == ("same item", "same GTIN")
 
 
 def test_a_part_number_counts_with_its_brand():
@@ -82,7 +85,7 @@ def test_a_part_number_counts_with_its_brand():
     assert judged(one, {"mpn": "x100", "brand": "ACME"}) == ("same item", "same part number and brand")
     assert judged(one, {"mpn": "x100", "brand": "Other"})[0] == "variant"
     assert judged(one, {"mpn": "x100"})[0] == "variant"
-    assert judged(one, {"mpn": "X-101", "brand": "Acme"}, picture=1.0)[1] == "their part numbers differ"
+    assert judged(one, {"mpn": "X-101", "brand": "Acme"}, picture=1.0)[1] == "part numbers differ"
     assert judged(one | {"attributes": {"color": "Red"}}, one | {"attributes": {"color": "Blue"}})[0] == "variant"
 
 
@@ -117,7 +120,7 @@ def test_an_attribute_or_a_number_that_differs_makes_a_variant():
     )
     assert judged(red, blue, picture=1.0, text=1.0) == ("variant", "attributes differ")
     screws = [{"title": f"Screw 4x{length}", "seller": seller} for length, seller in ((40, "A"), (50, "B"))]
-    assert judged(*screws, picture=1.0, text=1.0) == ("variant", "the numbers in their titles differ")
+    assert judged(*screws, picture=1.0, text=1.0) == ("variant", "numbers in the titles differ")
 
 
 @pytest.mark.parametrize(("products", "counts"), [(20, True), (21, False)])
@@ -142,7 +145,7 @@ def test_what_a_pair_varies_in():
     catalogue = catalogue_of(
         {"attributes": {"color": "Red", "size": "S"}}, {"attributes": {"color": "Blue", "size": "S"}}, {}
     )
-    found = relations(np.array([0, 0]), np.array([1, 2]), Identities.of(catalogue), tell(catalogue))
+    found = relations(np.array([0, 0]), np.array([1, 2]), Identities.of(catalogue), attribute_values(catalogue))
     assert [found.varies_in(pair) for pair in (0, 1)] == [("color",), ()]
 
 
@@ -163,7 +166,7 @@ def test_relations_are_symmetric_on_random_products():
     left, right = (axis.ravel() for axis in np.mgrid[:12, :12])
     picture = rng.choice([0.5, 0.99, np.nan], (12, 12))
     picture = np.triu(picture) + np.triu(picture, 1).T
-    given = Identities.of(catalogue), tell(catalogue), Likeness(picture.ravel())
+    given = Identities.of(catalogue), attribute_values(catalogue), Likeness(picture.ravel())
     one, other = relations(left, right, *given), relations(right, left, *given)
     assert (one.evidence == other.evidence).all()
     assert 0 < one.same.sum() < len(left)
@@ -172,4 +175,4 @@ def test_relations_are_symmetric_on_random_products():
 def test_no_pairs_and_no_products():
     catalogue = Catalogue.of([])
     none = np.zeros(0, np.int64)
-    assert len(relations(none, none, Identities.of(catalogue), tell(catalogue)).same) == 0
+    assert len(relations(none, none, Identities.of(catalogue), attribute_values(catalogue)).same) == 0

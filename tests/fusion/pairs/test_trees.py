@@ -87,11 +87,11 @@ def test_the_bias_is_the_mean_prediction_of_the_rows_learned_from():
     assert trees.bias == pytest.approx(trees.predict(matrix).mean(), abs=1e-6)
 
 
-def test_importance_is_greatest_where_the_truth_comes_from():
+def test_contributions_are_largest_for_the_feature_that_decides():
     random = np.random.default_rng(5)
     matrix = random.normal(size=(500, 3)).astype(np.float32)
     model = HistGradientBoostingClassifier(max_iter=20, early_stopping=False).fit(matrix, matrix[:, 2] > 0)
-    assert np.argmax(Trees.of(model).importance(matrix)) == 2
+    assert np.argmax(np.abs(Trees.of(model).contributions(matrix)).mean(axis=0)) == 2
 
 
 def test_the_first_trees_are_what_learning_had_come_to():
@@ -145,7 +145,7 @@ def test_a_walk_that_would_leave_its_tree_or_turn_in_a_circle_is_refused():
         {"baseline": float("nan")},
     ]
     for one in broken:
-        with pytest.raises(ModelMissing, match="can't be walked"):
+        with pytest.raises(ModelMissing, match="trees of the classifier are invalid"):
             replace(trees, **one)
 
 
