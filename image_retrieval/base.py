@@ -1,4 +1,4 @@
-"""The frozen, label-free base: an encoder's long vectors shortened once, their cosines kept."""
+"""The frozen, label-free base: reduces an encoder's long vectors once, and nearly preserves their cosines."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from candidates.errors import RunFolderError, VersionMismatch
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A linear map onto the directions in which a sample's vectors are longest.
+    """A linear map onto the leading singular directions of a sample's vectors.
 
-    No mean is subtracted: cosines of the shortened vectors are those of the whole ones, as nearly as so few
-    dimensions allow, and a learned head may still centre them.
+    No mean is subtracted, so the cosines of the reduced vectors approximate those of the whole ones as well as the
+    number of dimensions allows; a learned head can still centre them.
 
     Attributes:
-        width: D, the length of the vectors taken.
+        width: D, the length of the input vectors.
         matrix: float32 (D, d) with orthonormal columns; None keeps vectors as they are.
     """
 
@@ -31,14 +31,15 @@ class Base:
 
     @classmethod
     def fit(cls, sample: NDArray[np.float32], dimensions: int, seed: int) -> Base:
-        """Takes the leading right singular vectors of a sample, found by randomised iteration.
+        """Computes the leading right singular vectors of a sample by randomised iteration.
 
-        Halko, Martinsson and Tropp, *Finding Structure with Randomness*, SIAM Review 2011.
+        N. Halko, P. G. Martinsson and J. A. Tropp, "Finding Structure with Randomness: Probabilistic Algorithms for
+        Constructing Approximate Matrix Decompositions", SIAM Review 53(2), 2011.
 
         Args:
             sample: float32 (n, D).
-            dimensions: d; 0 keeps all. All are kept too where D or n is no greater: n pictures say nothing
-                about directions in which they do not lie, but the catalogue's next pictures may.
+            dimensions: d; 0 keeps all. All are also kept if D or n is not greater than d, because n pictures tell
+                nothing about the directions outside their span, which later pictures may need.
             seed: Seed of the iteration's start.
         """
         rows, width = sample.shape
@@ -46,7 +47,7 @@ class Base:
             return cls(width)
         from sklearn.utils.extmath import randomized_svd
 
-        # One iteration, steadied by LU, comes within .001 of the energy that the exact vectors hold.
+        # One iteration, stabilised by LU, captures nearly as much energy as the exact vectors (docs/notes-on-choices.md).
         _, _, directions = randomized_svd(
             np.asarray(sample, np.float32),
             dimensions,
@@ -59,52 +60,53 @@ class Base:
 
     @property
     def dimensions(self) -> int:
-        """d, the length of the vectors given back."""
+        """d, the length of the output vectors."""
         return self.width if self.matrix is None else int(self.matrix.shape[1])
 
     @cached_property
     def version(self) -> str:
-        """Names the map by its content; fit for a file's name."""
+        """A name derived from the matrix; usable in a file name."""
         if self.matrix is None:
             return f"whole-{self.width}"
         return f"svd-{self.dimensions}-of-{self.width}-{_digest(self.matrix)}"
 
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float16]:
-        """Shortens vectors, (n, D) to float16 (n, d); rows of zeros stay zero.
+        """Reduces vectors, (n, D) to float16 (n, d); zero rows stay zero.
 
         Raises:
             VersionMismatch: The vectors are of another length.
         """
         if vectors.shape[1] != self.width:
             raise VersionMismatch(
-                f"vectors of {vectors.shape[1]} dimensions met a base for {self.width}", "Encode with the same model"
+                f"the vectors have {vectors.shape[1]} dimensions, the base is for {self.width}",
+                "Encode with the base's model",
             )
-        shortened = vectors if self.matrix is None else np.asarray(vectors, np.float32) @ self.matrix
-        return shortened.astype(np.float16)
+        reduced = vectors if self.matrix is None else np.asarray(vectors, np.float32) @ self.matrix
+        return reduced.astype(np.float16)
 
     def save(self, path: Path) -> None:
-        """Writes the base as an `.npz` file without pickled objects."""
+        """Writes the base atomically as an `.npz` file without pickled objects."""
         matrix = np.zeros((self.width, 0), np.float32) if self.matrix is None else self.matrix
         with atomic(path) as temporary, temporary.open("wb") as file:
             np.savez(file, matrix=matrix, version=np.array(self.version))
 
     @classmethod
     def open(cls, path: Path) -> Base:
-        """Reads a base; raises `RunFolderError` where the file is missing, cut short or changed."""
-        fix = "Delete it and run again: it is computed anew"
+        """Reads a base; raises `RunFolderError` if the file is missing, truncated or changed."""
+        fix = "Delete it and run again; it will be computed again"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 matrix, version = stored["matrix"], str(stored["version"])
-        except Exception as error:  # zipfile, zlib and numpy raise many kinds over a damaged file.
-            raise RunFolderError(f"{path}: no readable base ({error})", fix) from error
+        except Exception as error:  # zipfile, zlib and numpy raise many kinds of errors for a damaged file.
+            raise RunFolderError(f"{path}: the base can't be read ({error})", fix) from error
         base = cls(matrix.shape[0], matrix if matrix.shape[1] else None)
         if base.version != version:
-            raise RunFolderError(f"{path}: its numbers are not those it was saved with", fix)
+            raise RunFolderError(f"{path}: the contents have changed since they were saved", fix)
         return base
 
 
 def _signed(directions: NDArray[np.float32]) -> NDArray[np.float32]:
-    # A singular vector and its opposite serve alike; the greatest entry decides, so that builds agree.
+    # The sign of a singular vector is arbitrary; the entry of greatest magnitude decides, so that builds agree.
     greatest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     return directions * np.where(greatest < 0, -1, 1).astype(np.float32)
 

@@ -24,13 +24,13 @@ from image_retrieval.lsh import Hyperplanes
 from image_retrieval.rotations import CODES
 
 FLAT_BELOW = 100_000
-"""Up to so many codes every one is compared; more are parted into cells, of which a search visits some."""
+"""Up to this many codes a search compares all of them; more are split into cells, of which a search visits some."""
 
 _VISITED = 16
-"""A search visits one in so many cells; visiting one in eight took as long as comparing all codes in sequence."""
+"""A search visits one in this many cells; docs/notes-on-choices.md gives the reason."""
 
 _WHOLE = 2**26
-"""Vectors of no more numbers than this (256 MiB of float32) are kept ready at length one."""
+"""Up to this many numbers (256 MiB of float32) the normalised vectors are kept in memory."""
 
 _TILE = 2**22
 """Numbers gathered at once while rescoring (16 MiB of float32)."""
@@ -42,19 +42,19 @@ _FORMAT = 1
 class HammingIndex:
     """Finds pictures by codes and orders them by cosine.
 
-    A search asks for `max(shortlist, 4 k)` items by Hamming distance and keeps the k best of these by exact
-    cosine, so its scores are true cosines and only membership is approximate. Under a filter every code that
-    the filter admits is compared, whatever the size. Items at length zero have no code.
+    A search takes the `max(shortlist, 4 k)` nearest items by Hamming distance and keeps the k best of these by exact
+    cosine, so its scores are true cosines and only membership is approximate. With a filter, all codes that match the
+    filter are compared, whatever their number. All-zero items have no code.
 
     Attributes:
-        vectors: The items' vectors, (n, d); may be mapped from disk.
-        planes: What made the codes.
+        vectors: The items' vectors, (n, d); may be memory-mapped.
+        planes: The planes that made the codes.
         rows: int32 (m,): rows of the items that have a code, ascending.
         codes: uint8 (m, bits / 8), in the bit order of `Hyperplanes.codes`.
-        cells: faiss' inverted lists over the codes, None where all codes are compared.
-        shortlist: Codes rescored, at least.
-        select: Which items meet a `Filter`.
-        threads: Threads of faiss.
+        cells: faiss' inverted lists over the codes; None if all codes are compared.
+        shortlist: Minimum number of codes rescored.
+        select: Tells which items meet a `Filter`.
+        threads: Number of faiss threads.
     """
 
     vectors: Vectors
@@ -78,33 +78,33 @@ class HammingIndex:
         flat_below: int = FLAT_BELOW,
         kind: str = "hyperplanes",
     ) -> HammingIndex:
-        """Codes the vectors and, where there are more than `flat_below` codes, parts them into cells.
+        """Computes the codes and, if there are more than `flat_below`, splits them into cells.
 
         Args:
             vectors: The items.
             bits: Length of a code, a multiple of 8.
             seed: Seed of the hyperplanes and of the cells.
-            shortlist: Codes rescored, at least.
-            select: Which items meet a `Filter`; without it none can be given.
-            threads: Threads of faiss.
-            flat_below: Up to so many codes every one is compared.
+            shortlist: Minimum number of codes rescored.
+            select: Tells which items meet a `Filter`; without it searches can't be filtered.
+            threads: Number of faiss threads.
+            flat_below: Up to this many codes, all are compared.
             kind: A key of `rotations.CODES`: `hyperplanes` or `rotations`.
         """
         planes = CODES[kind](vectors.dimensions, bits, seed)
         rows = np.flatnonzero(vectors.values.any(axis=1)).astype(np.int32)
         codes = planes.codes(vectors.values)
         codes = codes if len(rows) == len(codes) else codes[rows]
-        cells = _parted(codes, seed, threads) if len(codes) > flat_below else None
+        cells = _cells(codes, seed, threads) if len(codes) > flat_below else None
         return cls(vectors, planes, rows, codes, cells, shortlist, select, threads)
 
     @property
     def items(self) -> Axis:
-        """What the index finds."""
+        """The items that can be found."""
         return self.vectors.axis
 
     @property
     def version(self) -> str:
-        """What the vectors were made by."""
+        """The version of the vectors."""
         return self.vectors.version
 
     def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
@@ -135,13 +135,13 @@ class HammingIndex:
         return self.vectors.unit() if self.vectors.values.size <= _WHOLE else None
 
     def cosines(self, queries: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Cosine of each query with the items of its own list; −∞ for row −1.
+        """The cosine of each query with the items of its own list; −∞ for row −1.
 
-        Equal pairs have equal cosines to the last bit, in whatever list and place they stand.
+        Equal pairs have bit-identical cosines, in any list and at any position.
 
         Args:
-            queries: float32 (q, d), each of length one or zero.
-            rows: int32 (q, s): rows of items, −1 where a list ends.
+            queries: float32 (q, d), each of unit length or zero.
+            rows: int32 (q, s): rows of items, −1 after the end of a list.
 
         Returns:
             float32 (q, s).
@@ -153,14 +153,14 @@ class HammingIndex:
             needed, places = np.unique(places, return_inverse=True)
             block = normalised(self.vectors.values[needed])
         scores = np.empty(rows.shape, np.float32)
-        # One product a pair, each summed in the same order: equal vectors have equal scores wherever they stand.
+        # One product per pair, all summed in the same order, so equal vectors have equal scores at any position.
         pointers = [faiss.swig_ptr(array) for array in (scores, queries, block, places)]
         faiss.fvec_inner_products_by_idx(*pointers, queries.shape[1], *rows.shape)  # type: ignore[attr-defined]
         scores[rows < 0] = -np.inf
         return scores
 
     def save(self, folder: Path) -> None:
-        """Writes the index without the vectors; `index.json`, written last, makes it valid."""
+        """Writes the index without the vectors; it is valid once `index.json` is written, which comes last."""
         import faiss
 
         parts = {"codes.npy": _as_npy(self.codes), "rows.npy": _as_npy(self.rows)}
@@ -173,7 +173,7 @@ class HammingIndex:
             "format": _FORMAT,
             "version": self.version,
             "axis": self.items.digest,
-            "planes": _described(self.planes),
+            "planes": _description(self.planes),
             "files": {name: digest_bytes(content) for name, content in parts.items()},
         }
         write_json(folder / "index.json", stamp)
@@ -185,17 +185,19 @@ class HammingIndex:
         """Opens a saved index over the vectors it was built from.
 
         Raises:
-            VersionMismatch: The vectors were made by something else.
-            AxisMismatch: They stand for other rows.
+            VersionMismatch: The vectors are of another version.
+            AxisMismatch: The vectors belong to other rows.
             RunFolderError: The index is missing, incomplete or damaged.
         """
         import faiss
 
         stamp = _stamp(folder)
         if stamp["version"] != vectors.version:
-            raise VersionMismatch(f"{folder}: made for {stamp['version']!r}, not {vectors.version!r}", "Rebuild it")
+            raise VersionMismatch(
+                f"{folder}: the index was built for {stamp['version']!r}, not {vectors.version!r}", "Rebuild the index"
+            )
         if stamp["axis"] != vectors.axis.digest:
-            raise AxisMismatch(f"{folder}: made for other rows than these", "Rebuild it")
+            raise AxisMismatch(f"{folder}: the index was built for other rows", "Rebuild the index")
         parts = {name: _checked(folder / name, digest) for name, digest in stamp["files"].items()}
         codes, rows = (np.load(io.BytesIO(parts[name]), allow_pickle=False) for name in ("codes.npy", "rows.npy"))
         stored = parts.get("cells.faiss")
@@ -203,7 +205,7 @@ class HammingIndex:
         return cls(vectors, _planes(folder, stamp), rows, codes, cells, shortlist, select, threads)
 
 
-def _parted(codes: NDArray[np.uint8], seed: int, threads: int) -> Any:
+def _cells(codes: NDArray[np.uint8], seed: int, threads: int) -> Any:
     """Inverted lists over codes: about 4 √m cells around centres found by k-means."""
     import faiss
 
@@ -229,7 +231,7 @@ def _nearest_codes(queries: NDArray[np.uint8], codes: NDArray[np.uint8], cells: 
         _, found = faiss.knn_hamming(queries, codes, depth)
         return found
     _, found = cells.search(queries, depth)
-    # Where the visited cells together hold fewer codes than asked for, all codes are compared.
+    # If the visited cells have too few codes for a list, compare all codes.
     short = np.flatnonzero(found[:, -1] < 0)
     if len(short):
         found[short] = _nearest_codes(queries[short], codes, None, depth)
@@ -241,18 +243,18 @@ def best_first(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The first `length` of each list by falling score, equal scores by row; a score of −∞ comes last, with row −1.
 
-    Score and row make one integer, which sorts many times faster than two keys.
+    Score and row are combined into one integer, which sorts much faster than two keys.
 
     Args:
         rows: int32 (q, s): rows of items.
         scores: float32 (q, s): their scores.
-        length: How many to keep of each list, at most s.
+        length: Number of entries to keep of each list, at most s.
 
     Returns:
         Rows and scores, each (q, length).
     """
     bits = (scores + np.float32(0)).view(np.uint32)  # Adding zero turns −0 into 0.
-    # Floats as integers in falling order: all bits but the sign flip where positive, none where negative.
+    # Floats as integers in falling order: flip all bits but the sign of positive floats, and none of negative ones.
     falling = np.where(bits >> 31, bits, bits ^ np.uint32(0x7FFFFFFF))
     keys = np.sort(falling.astype(np.uint64) << np.uint64(32) | rows.view(np.uint32), axis=1)[:, :length]
     falling = (keys >> np.uint64(32)).astype(np.uint32)
@@ -274,23 +276,23 @@ def _stamp(folder: Path) -> dict[str, Any]:
     try:
         stamp: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: no readable index ({error})", _FIX) from error
+        raise RunFolderError(f"{path}: the index can't be read ({error})", _FIX) from error
     if not isinstance(stamp, dict) or stamp.get("format") != _FORMAT:
         raise RunFolderError(f"{path}: not an index of format {_FORMAT}", _FIX)
     return stamp
 
 
-def _described(planes: Hyperplanes) -> dict[str, Any]:
-    kind = next(name for name, made in CODES.items() if type(planes) is made)
+def _description(planes: Hyperplanes) -> dict[str, Any]:
+    kind = next(name for name, planes_type in CODES.items() if type(planes) is planes_type)
     return {"kind": kind, "dimensions": planes.dimensions, "bits": planes.bits, "seed": planes.seed}
 
 
 def _planes(folder: Path, stamp: dict[str, Any]) -> Hyperplanes:
-    described = dict(stamp["planes"])
-    kind = described.pop("kind", "hyperplanes")  # indexes from before there were two kinds name none
+    description = dict(stamp["planes"])
+    kind = description.pop("kind", "hyperplanes")  # the first indexes had only one kind and name none
     if kind not in CODES:
         raise RunFolderError(f"{folder}: codes of an unknown kind {kind!r}", _FIX)
-    return CODES[kind](**described)
+    return CODES[kind](**description)
 
 
 def _checked(path: Path, digest: str) -> bytes:
@@ -299,5 +301,5 @@ def _checked(path: Path, digest: str) -> bytes:
     except OSError as error:
         raise RunFolderError(f"{path}: {error.strerror}", _FIX) from error
     if digest_bytes(content) != digest:
-        raise RunFolderError(f"{path}: not as it was saved", _FIX)
+        raise RunFolderError(f"{path}: the contents have changed since they were saved", _FIX)
     return content

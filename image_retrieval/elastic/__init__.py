@@ -1,17 +1,18 @@
-"""The image index on Elasticsearch: for catalogues that outgrow one machine.
+"""The image index on Elasticsearch, for catalogues that outgrow one machine.
 
-Documents are images. Time-sliced indices stand behind one alias a version of codes; all that is written has an
-identifier that follows from the image's, so that whatever was sent may be sent again.
+Documents are images. Each version of the codes has one alias for its indices, which are slices of time. A document's
+id is derived from the image's id, so anything can safely be sent again.
 
 | module | what it does |
 |---|---|
-| `patience` | asks the cluster again where it is busy or a node has gone, and says what is wrong in one line |
-| `mapping` | what one version of the index holds: its fields, and how it is searched |
-| `documents` | one image to one document, checked before it is sent |
-| `slices` | the rolling window: slices of time behind aliases, versions side by side |
-| `load` | streams documents in, replaces what was there, removes |
-| `filters` | a `Filter` in the words of Elasticsearch |
-| `search` | `ElasticIndex`: meets the contract of an index |
-| `live` | `LiveElasticIndex`: meets the contract of an index whose items come and go |
-| `check` | compares the index with what it should hold, fixes it, audits a version before it comes into force |
+| `patience` | retries requests when the cluster is busy or a node is lost, and reports errors in one line |
+| `mapping` | the contents of one version of the index: its fields, and how it is searched |
+| `documents` | turns one image into one document, and checks it before it is sent |
+| `slices` | the rolling window: slices of time behind aliases, several versions side by side |
+| `load` | streams documents in, replaces earlier ones, removes them |
+| `filters` | turns a `Filter` into Elasticsearch queries |
+| `nearest` | finds the nearest codes |
+| `search` | `ElasticIndex`: implements the contract of an index |
+| `live` | `LiveElasticIndex`: implements the contract of an index whose items come and go |
+| `check` | compares the index with what it should contain, repairs it, audits a version before it becomes current |
 """

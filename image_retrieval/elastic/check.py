@@ -1,4 +1,4 @@
-"""Compares a window with what it should hold, fixes it, and audits a version before it comes into force."""
+"""Compares a window with what it should contain, repairs it, and audits a version before it becomes current."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from image_retrieval.elastic.nearest import CodeSearch
 from image_retrieval.elastic.slices import Window
 
 Documents = Callable[[], Iterable[Document | Refusal]]
-"""What a window should hold, streamed anew at each call, in whatever order."""
+"""Returns what a window should contain, as a new stream at each call, in any order."""
 
 SAMPLE = 100
-"""Images that an audit looks up."""
+"""Number of images that an audit looks up."""
 
 _FOUND_BY_GRAPH = 0.95
-"""Share of sampled images that a graph must find by their own codes; other searches find all."""
+"""Share of sampled images that a graph must find by their own codes; other searches must find all."""
 
 _KEEP_ALIVE = "5m"
 _ASKED = 1000
@@ -40,18 +40,19 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """How a window differs from what it should hold.
+    """How a window differs from what it should contain.
 
     Attributes:
-        expected: Images that it should hold.
-        found: Documents that it holds.
-        refused: Images that can't be held, for want of a code for example; they are not missed.
+        expected: Number of images that it should contain.
+        found: Number of documents that it contains.
+        refused: Number of images that can't be stored, for example because they have no code; they don't count as
+            missing.
         missing: Keys of images that are not there.
-        changed: Keys of images of which it holds something else: another code, other words.
+        changed: Keys of images whose document differs: another code, other words.
         stray: Keys of images that should not be there.
-        twice: Keys of images that stand in more than one slice.
-        foreign: Images of other versions that are in force under the window's name.
-        sample: Some of the documents, drawn at random, that an audit looks up.
+        twice: Keys of images that are in more than one slice.
+        foreign: Number of images of other versions that are current under the window's name.
+        sample: A random sample of the documents, for an audit to look up.
     """
 
     expected: int
@@ -66,12 +67,12 @@ class Checked:
 
     @property
     def complete(self) -> bool:
-        """Whether the window holds exactly what it should."""
+        """Whether the window contains exactly what it should."""
         return not any(map(len, (self.missing, self.changed, self.stray, self.twice)))
 
     @property
     def counts(self) -> dict[str, int]:
-        """All that can be wrong, in numbers."""
+        """The number of images with each kind of problem."""
         return {
             "expected": self.expected,
             "found": self.found,
@@ -86,11 +87,11 @@ class Checked:
 
 @dataclass(frozen=True)
 class Repaired:
-    """What a repair did.
+    """The result of a repair.
 
     Attributes:
-        loaded: What became of images that were missing or changed.
-        removed: Documents that were stray, or stood in a second slice.
+        loaded: The result of loading images that were missing or changed.
+        removed: Number of documents removed because they were stray or in a second slice.
     """
 
     loaded: Loaded
@@ -99,14 +100,14 @@ class Repaired:
 
 @dataclass(frozen=True)
 class Audit:
-    """Whether a version may come into force.
+    """Whether a version may become current.
 
     Attributes:
-        checked: The comparison with what it should hold.
-        looked_up: Images looked up by their own codes.
-        held: How many of them are there with that code.
-        found: For how many a search without conditions begins with a code like theirs.
-        search: The version's way to search.
+        checked: The comparison with what it should contain.
+        looked_up: Number of images looked up by their own codes.
+        held: Number of these that are there with that code.
+        found: Number of these for which an unfiltered search begins with an equal code.
+        search: The version's search method.
     """
 
     checked: Checked
@@ -117,15 +118,15 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is missing, stray or changed, and the look-ups found what they must."""
+        """Whether nothing is missing, stray or changed, and enough look-ups succeeded."""
         share = _FOUND_BY_GRAPH if self.search == "hnsw" else 1.0
         return self.checked.complete and self.held == self.looked_up and self.found >= share * self.looked_up
 
 
 def check(window: Window, documents: Documents) -> Checked:
-    """Compares a window with what it should hold: image by image, and by what each document says.
+    """Compares a window with what it should contain, image by image and by the documents' contents.
 
-    Both sides are streamed; some 60 bytes an image are in memory at most.
+    Both sides are streamed; at most about 60 bytes per image are in memory.
     """
     window.require()
     expected = _Expected.of(documents())
@@ -152,12 +153,12 @@ def repair(
     track: Callable[[int], object] | None = None,
     refused: Callable[[Refusal], object] | None = None,
 ) -> Repaired:
-    """Loads what is missing or changed, and removes what is stray or stands twice.
+    """Loads images that are missing or changed, and removes those that are stray or in two slices.
 
     Args:
-        window: What to fix.
-        documents: What it should hold.
-        checked: A comparison made just before, so that it need not be made again.
+        window: The window to repair.
+        documents: What it should contain.
+        checked: The result of a recent `check`; by default one is made.
         threads: See `load`.
         track: See `load`.
         refused: See `load`.
@@ -181,37 +182,37 @@ def audit(window: Window, documents: Documents) -> Audit:
     held = found = 0
     for document in checked.sample:
         code = np.frombuffer(bytes.fromhex(json.loads(document.content)["code"]), np.uint8)
-        own, any_one = search.nearest(code, 1, [_with_keys(np.array([document.key]))]), search.nearest(code, 10)
+        own, nearest = search.nearest(code, 1, [_with_keys(np.array([document.key]))]), search.nearest(code, 10)
         held += own.distances.tolist() == [0]
-        found += 0 in any_one.distances[:1]
+        found += 0 in nearest.distances[:1]
     return Audit(checked, len(checked.sample), held, found, window.layout.search)
 
 
 def swap_after_audit(window: Window, documents: Documents) -> Audit:
-    """Brings a version into force once its audit has passed; returns the audit.
+    """Makes a version current if its audit passes; returns the audit.
 
     Raises:
-        VariantsError: It has not passed; the version in force stays.
+        VariantsError: The audit failed; the current version stays.
     """
     result = audit(window, documents)
     if not result.passed:
         wrong = ", ".join(f"{count:,} {what}" for what, count in result.checked.counts.items() if count)
         raise VariantsError(
-            f"{window.alias!r} does not come into force: {wrong}; of {result.looked_up} images looked up "
-            f"{result.held} were there and {result.found} found",
-            "Repair it, then try again",
+            f"the audit of {window.alias!r} failed: {wrong}; of {result.looked_up} images looked up "
+            f"{result.held} were there and {result.found} were found",
+            "Run `variants index repair`, then try again",
         )
     window.swap()
     return result
 
 
 def named(documents: Iterable[Document | Refusal], keys: NDArray[np.int64]) -> Iterator[str]:
-    """The ids of the images that have some keys, for a person to look at."""
-    return (one.image for one in _with(keys, documents))
+    """The ids of the images with these keys, for messages."""
+    return (document.image for document in _with(keys, documents))
 
 
 def images_in(window: Window) -> Iterator[str]:
-    """The ids of all images that a window holds, in no order; one that stands in two slices comes twice."""
+    """The ids of all images in a window, in no order; an id occurs twice if its image is in two slices."""
 
     def read() -> list[str]:
         return [hit["fields"]["image"][0] for hits in _pages(window, ["image"]) for hit in hits]
@@ -221,7 +222,7 @@ def images_in(window: Window) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Expected:
-    """What should be there: keys ascending, the digest of each, and a few documents drawn at random."""
+    """What should be there: the keys, ascending, the digest of each, and a random sample of documents."""
 
     keys: NDArray[np.int64]
     digests: NDArray[np.int64]
@@ -233,24 +234,25 @@ class _Expected:
         keys, digests = array("q"), array("q")
         sample: list[Document] = []
         refused, random = 0, Random(0)
-        for one in documents:
-            if isinstance(one, Refusal):
+        for document in documents:
+            if isinstance(document, Refusal):
                 refused += 1
                 continue
-            keys.append(one.key)
-            digests.append(one.digest)
-            # Vitter's algorithm R: each document is as likely as any other to stay.
+            keys.append(document.key)
+            digests.append(document.digest)
+            # Algorithm R keeps each document with equal probability: J. S. Vitter, "Random Sampling with a Reservoir",
+            # ACM Transactions on Mathematical Software 11(1), 1985.
             at = len(keys) - 1 if len(keys) <= SAMPLE else random.randrange(len(keys))
             if at < SAMPLE:
-                sample[at : at + 1] = [one]
+                sample[at : at + 1] = [document]
         order = np.argsort(np.array(keys, np.int64), kind="stable")
         sorted_keys, sorted_digests = (np.array(numbers, np.int64)[order] for numbers in (keys, digests))
         if (np.diff(sorted_keys) == 0).any():
-            raise VariantsError("two images have one id or one key", "Ids of images must be distinct")
+            raise VariantsError("two images have the same id or the same key", "Give every image an id of its own")
         return cls(sorted_keys, sorted_digests, refused, tuple(sample))
 
     def places(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Where each key stands, and whether it stands there."""
+        """The position of each key, and whether the key is there at all."""
         place = np.searchsorted(self.keys, keys)
         known = place < len(self.keys)
         known[known] = self.keys[place[known]] == keys[known]
@@ -258,7 +260,7 @@ class _Expected:
 
 
 class _There(NamedTuple):
-    """What a window holds, beside what it should: how often each image, which ones changed, which are stray."""
+    """What a window contains: how often each expected image, which of them changed, and which images are stray."""
 
     found: int
     seen: NDArray[np.uint8]
@@ -280,17 +282,17 @@ def _compared(window: Window, expected: _Expected) -> _There:
 
 
 def _with(wanted: NDArray[np.int64], documents: Iterable[Document | Refusal]) -> Iterator[Document]:
-    """The documents that have some keys, which may be millions: 8 bytes each are held, where a set would take 100."""
-    source = (one for one in documents if isinstance(one, Document))
+    """The documents with these keys; an array of millions of keys takes far less memory than a set."""
+    source = (document for document in documents if isinstance(document, Document))
     ordered = np.append(np.sort(wanted), _NO_KEY)
     while block := list(islice(source, _BLOCK)):
-        keys = np.array([one.key for one in block], np.int64)
+        keys = np.array([document.key for document in block], np.int64)
         held = ordered[np.searchsorted(ordered[:-1], keys)] == keys
         yield from (block[at] for at in np.flatnonzero(held).tolist())
 
 
 class _MomentLost(Exception):
-    """A node is gone that held what the index was at one moment."""
+    """A node was lost that held the point in time being read."""
 
 
 def _at_one_moment(window: Window, read: Callable[[], Answer]) -> Answer:
@@ -302,7 +304,7 @@ def _at_one_moment(window: Window, read: Callable[[], Answer]) -> Answer:
 
 
 def _stored(window: Window) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Keys and digests of all that a window holds, page by page."""
+    """The keys and digests of all documents in a window, page by page."""
     for hits in _pages(window, ["key", "digest"]):
         numbers = (np.fromiter((hit["fields"][name][0] for hit in hits), np.int64) for name in ("key", "digest"))
         keys, digests = numbers
@@ -310,7 +312,7 @@ def _stored(window: Window) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _pages(window: Window, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
-    """Some fields of all documents as of one moment, page by page."""
+    """Some fields of all documents at one point in time, page by page."""
     opened = window.ask(
         "listing images",
         lambda client: client.options(ignore_status=404).open_point_in_time(index=window.alias, keep_alive=_KEEP_ALIVE),
@@ -360,7 +362,7 @@ def _batches(keys: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 
 def _remove_older(window: Window, keys: NDArray[np.int64]) -> int:
-    """Of images that stand in several slices, leaves each in its youngest alone."""
+    """Removes images that are in several slices from all but the youngest."""
     window.refresh()
     places = list(places_of(window, _with_keys(keys)))
     youngest = {place.id: place.slice for place in sorted(places, key=lambda place: place.slice)}

@@ -1,6 +1,6 @@
-"""One image to one document, checked before it is sent; and the images of a catalogue, streamed.
+"""Turns images into documents and checks them before they are sent; streams the images of a catalogue.
 
-What identifies a document follows from the image alone: sent again, it takes its own place.
+A document's id is derived from the image's id alone, so a document that is sent again replaces itself.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _BLOCK = 2048
 """Images whose products are held as Python objects at once."""
 
 _LONGEST = 32_766 // 3
-"""Bytes of a keyword, at most: a third of Lucene's limit of a term, since folding may lengthen a text threefold."""
+"""Maximum bytes of a keyword: a third of Lucene's limit for a term, because case folding may triple the length."""
 
 
 class Image(NamedTuple):
-    """What an index is told about one image.
+    """One image with its product's fields.
 
     Attributes:
         id: The image's id.
         product: The id of the product that it shows.
-        position: Its place among the product's images, from 0.
-        code: Its packed code; None where its vector is all zeros or holds something that is no number.
-        added: The day on which it came in: it decides in which slice the image lies.
+        position: Its position among the product's images, from 0.
+        code: Its packed code; None if its vector is all zeros or has a number that is not finite.
+        added: The day on which it arrived, which determines its slice.
         category: The product's category path.
-        brand: Its brand.
-        seller: Who offers it.
-        title: Its title.
-        description: Its description.
-        attributes: (name, value) pairs.
+        brand: The product's brand.
+        seller: The product's seller.
+        title: The product's title.
+        description: The product's description.
+        attributes: The product's attributes as (name, value) pairs.
     """
 
     id: str
@@ -64,12 +64,12 @@ class Image(NamedTuple):
 
 
 class Document(NamedTuple):
-    """An image as it is sent.
+    """An image as it is sent to the cluster.
 
     Attributes:
-        id: The document's `_id`, from the image's id.
-        key: A number that stands for the image in answers, from the image's id too.
-        digest: Of all that the document holds but its day, so that a changed title is noticed.
+        id: The document's `_id`, derived from the image's id.
+        key: A number that identifies the image in responses, also derived from the image's id.
+        digest: Digest of the document's contents except its day, so that a changed title is noticed.
         image: The image's id.
         product: The product's id.
         added: Day of its slice.
@@ -85,8 +85,8 @@ class Document(NamedTuple):
     content: bytes
 
     def source(self, load: int) -> bytes:
-        """The whole document, as one line of JSON, with the number of the load that brings it."""
-        # Appended as text: the content has been turned into JSON once, for the digest.
+        """The whole document as one line of JSON, with the number of the load that sends it."""
+        # Appended as text, because the content was already turned into JSON for the digest.
         tail = b',"key":%d,"digest":%d,"load":%d,"added":"%s"}'
         return self.content[:-1] + tail % (self.key, self.digest, load, self.added.isoformat().encode())
 
@@ -94,32 +94,32 @@ class Document(NamedTuple):
 def identifier_of(image: str) -> tuple[str, int]:
     """The `_id` (128 bits) and the key (63 bits) of an image.
 
-    Numbers are read from answers many times faster than words, and a key of 63 bits holds for any order of any
-    catalogue, where a row's number would be that of one night.
+    Numbers are parsed from responses much faster than strings. A 63-bit key stays the same from run to run, unlike a
+    row number.
     """
     digest = hashlib.sha256(image.encode()).digest()
     return base64.urlsafe_b64encode(digest[:16])[:22].decode(), int.from_bytes(digest[:8], "big") >> 1
 
 
 def keys_of(images: Axis) -> NDArray[np.int64]:
-    """The key of each image, int64 (n,); raises where two images share one."""
+    """The key of each image, int64 (n,); raises `VariantsError` if two images have the same key."""
     keys = np.fromiter((identifier_of(image)[1] for image in images), np.int64, len(images))
     if len(np.unique(keys)) != len(keys):
         order = np.argsort(keys, kind="stable")
         first = int(np.flatnonzero(np.diff(keys[order]) == 0)[0])
         left, right = (images[int(order[first + i])] for i in (0, 1))
-        raise VariantsError(f"the image ids {left!r} and {right!r} have one key", "Rename one of the two products")
+        raise VariantsError(f"the image ids {left!r} and {right!r} have the same key", "Rename one of the two products")
     return keys
 
 
 def document_of(image: Image, layout: Layout) -> Document | Refusal:
-    """The document of an image, or why it can't be one."""
+    """The document of an image, or the image's refusal."""
     try:
         reason = _fault(image, layout)
         if not reason:
             content = json.dumps(_content(image, layout), ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
-        reason = "its id or text holds half a character"
+        reason = "its id or text contains half a character"
     if reason:
         return Refusal(image.id, image.product, reason, "Fix the feed, or encode its picture again")
     identifier, key = identifier_of(image.id)
@@ -128,19 +128,19 @@ def document_of(image: Image, layout: Layout) -> Document | Refusal:
 
 
 def documents_of(images: Iterable[Image], layout: Layout) -> Iterator[Document | Refusal]:
-    """The documents of a stream of images, or why they can't be, in order."""
+    """The documents of a stream of images, or the images' refusals, in order."""
     return (document_of(image, layout) for image in images)
 
 
 def _fault(image: Image, layout: Layout) -> str:
-    """What is wrong with an image, empty where nothing is.
+    """What is wrong with an image; empty if nothing is.
 
-    Elasticsearch would take an image without a code, and never find it: what it stores must be right beforehand.
+    Elasticsearch would accept an image without a code and then never find it, so images are checked beforehand.
     """
     if not image.id or not image.product:
         return "it has no id or no product"
     if image.code is None:
-        return "it has no code: its vector is all zeros or holds something that is no number"
+        return "it has no code: its vector is all zeros or has a number that is not finite"
     if 8 * len(image.code) != layout.bits:
         return f"its code has {8 * len(image.code)} bits, not {layout.bits}"
     named = [image.id, image.product]
@@ -165,7 +165,7 @@ def _content(image: Image, layout: Layout) -> dict[str, Any]:
         content["category"] = image.category.casefold()
         content["brand"] = image.brand
         content["seller"] = image.seller
-        # Two values: no phrase reaches from the title into the description.
+        # Two values, so that no phrase spans the end of the title and the start of the description.
         content["text"] = [words_in(image.title), words_in(image.description)]
         content["attributes"] = [attribute(name, value) for name, value in image.attributes]
     return content
@@ -193,7 +193,7 @@ class Coded(NamedTuple):
 
     Attributes:
         codes: uint8 (n, bits / 8).
-        there: bool (n,): which rows have one; not those whose vector is all zeros or holds what is no number.
+        there: bool (n,): which rows have a code; false if the vector is all zeros or has a number that is not finite.
     """
 
     codes: NDArray[np.uint8]
@@ -201,7 +201,7 @@ class Coded(NamedTuple):
 
 
 def coded(vectors: Vectors, planes: Hyperplanes) -> Coded:
-    """Codes vectors as the embedded index does: the same vectors have the same codes in both."""
+    """Computes codes as the embedded index does: equal vectors have equal codes in both."""
     there = np.empty(len(vectors), bool)
     for start in range(0, len(vectors), _BLOCK):
         tile = vectors.values[start : start + _BLOCK]
@@ -221,16 +221,16 @@ def images_of(
     added: date,
     rows: NDArray[np.integer] | None = None,
 ) -> Iterator[Image]:
-    """Streams the images of a catalogue, a block of products in memory at a time.
+    """Streams the images of a catalogue, with one block of products in memory at a time.
 
     Args:
-        ids: The images.
+        ids: The images' ids.
         coded: Their codes.
         catalogue: The products.
         products: The row of each image's product.
-        positions: Each image's place among those of its product.
-        added: The day on which they came in.
-        rows: Only these images.
+        positions: Each image's position among those of its product.
+        added: The day on which the images arrived.
+        rows: Only these images; by default all.
     """
     table = catalogue.table.select(_COLUMNS)
     chosen = np.arange(len(ids)) if rows is None else np.asarray(rows)

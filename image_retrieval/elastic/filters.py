@@ -1,9 +1,9 @@
-"""A `Filter` in the words of Elasticsearch.
+"""Turns a `Filter` into Elasticsearch queries.
 
-What a product says is folded and parted into words here, on both sides, and not by an analyser of the server's: so
-the index admits all that `Catalogue.select` admits, whatever modules the cluster has. It admits a little more in
-two cases, which only the products themselves can tell: `ß` is `ss` once folded, and of a word with signs within it
-(`t-shirt`, `C++`) the letters count, side by side, but not the signs. Signs alone admit everything.
+Texts are case-folded and split into words here, both when indexing and when searching, and not by a server-side
+analyser. So the index matches everything that `Catalogue.select` matches, whatever modules the cluster has. It matches
+a little more in two cases: `ß` becomes `ss` when folded, and of a word with punctuation (`t-shirt`, `C++`) only the
+letters are compared. Punctuation alone matches everything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Clause = dict[str, Any]
 
 
 def words_in(text: str) -> str:
-    """The words of a text, folded, with one blank between."""
+    """The case-folded words of a text, separated by single spaces."""
     return " ".join(_WORD.findall(text.casefold()))
 
 
@@ -30,13 +30,13 @@ def attribute(name: str, value: str) -> str:
 
 
 def clauses_of(where: Filter | None) -> list[Clause]:
-    """The conditions that all must hold."""
+    """The conditions of a filter, all of which must be met."""
     if not where:
         return []
     clauses: list[Clause] = []
     if where.category:
-        held = _WILD.sub(r"\\\1", where.category.casefold())
-        clauses.append({"wildcard": {"category": {"value": f"*{held}*"}}})
+        escaped = _WILD.sub(r"\\\1", where.category.casefold())
+        clauses.append({"wildcard": {"category": {"value": f"*{escaped}*"}}})
     if where.seller:
         clauses.append({"term": {"seller": where.seller}})
     for words in filter(None, map(words_in, where.words)):

@@ -1,4 +1,4 @@
-"""`LiveElasticIndex`: the window on a cluster as an index whose items come and go."""
+"""`LiveElasticIndex`: a window on a cluster as an index whose items can be added and removed."""
 
 from __future__ import annotations
 
@@ -22,36 +22,38 @@ from image_retrieval.lsh import Hyperplanes
 
 
 class LiveElasticIndex:
-    """Meets `candidates.contracts.MutableIndex` with a window on a cluster.
+    """Implements `candidates.contracts.MutableIndex` with a window on a cluster.
 
-    The cluster holds codes and no vectors, so a score is the share of bits that agree. The names of all images are
-    read from the cluster when they are first needed, and again after a change.
+    The cluster has codes but no vectors, so a score is the share of equal bits. The ids of all images are read from the
+    cluster when they are first needed, and again after a change.
     """
 
     def __init__(self, window: Window, planes: Hyperplanes, effort: Effort = USUAL) -> None:
-        """Takes a window of which the cluster may hold nothing yet.
+        """Opens a window, which may be empty.
 
         Args:
-            window: Where the images are.
-            planes: What codes them.
-            effort: How much a search does.
+            window: The window with the images.
+            planes: The planes that code vectors.
+            effort: The effort of a search.
 
         Raises:
             VersionMismatch: The window is for other codes.
         """
         if planes.version != window.layout.codes or planes.bits != window.layout.bits:
-            raise VersionMismatch(f"{planes.version!r} met a window for {window.layout.codes!r}", "Use the same planes")
+            raise VersionMismatch(
+                f"the window is for codes of {window.layout.codes!r}, not of {planes.version!r}", "Use the same planes"
+            )
         self.window, self.planes, self.effort = window, planes, effort
         self._searched: ElasticIndex | None = None
 
     @property
     def items(self) -> Axis:
-        """What is there now, by id."""
+        """The ids of the current images."""
         return self._index.items
 
     @property
     def version(self) -> str:
-        """What the vectors behind the codes were made by."""
+        """The version of the vectors that were coded."""
         return self.window.layout.fingerprint
 
     @property
@@ -85,10 +87,10 @@ class LiveElasticIndex:
         return remove(self.window, products)
 
     def roll(self, today: date) -> int:
-        """Forgets what has left the window (see `candidates.contracts.MutableIndex`)."""
+        """Removes the images that have left the window (see `candidates.contracts.MutableIndex`)."""
         self._searched = None
         return sum(gone.documents for gone in self.window.roll(today))
 
     def checkpoint(self) -> None:
-        """Has the cluster write its segments; what it acknowledged was safe before, in the log of each shard."""
+        """Makes the cluster write its segments to disk; acknowledged changes were already safe in each shard's log."""
         self.window.flush()

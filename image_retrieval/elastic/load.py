@@ -1,8 +1,8 @@
-"""Streams documents into the window, replaces what was there, removes.
+"""Streams documents into a window, replaces earlier ones, and removes documents.
 
-A load holds a few chunks in memory, however much flows through it. Whatever was sent may be sent again, since each
-document has a place of its own: so a chunk whose answer was lost is sent again, and a load that was killed is begun
-anew, or finished by `check.repair`, which sends only what is not there yet.
+A load has only a few chunks in memory, however long the stream. Anything can be sent again, because each document has a
+fixed id. So a chunk whose response was lost is sent again, and a load that was killed is repeated, or completed by
+`check.repair`, which only sends what is missing.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from image_retrieval.elastic.slices import Window
 Replace = Literal["products", "images"]
 
 CHUNK = 2000
-"""Documents sent at once, at most."""
+"""Maximum documents per request."""
 
 CHUNK_BYTES = 8 * 2**20
-"""Bytes of content sent at once, at most: long descriptions make chunks of fewer documents."""
+"""Maximum bytes of content per request: with long descriptions a chunk has fewer documents."""
 
 _AWAIT_SHARD = "10s"
-"""How long a bulk waits for a shard that has lost its node; it is sent again then, so longer is of no use."""
+"""How long a bulk request waits for a shard that has lost its node; then it is sent again, so longer is pointless."""
 
 _ASKED = 1000
-"""Documents or products whose earlier images are looked for at once."""
+"""Documents or products whose earlier images are searched for at once."""
 
 PAGE = 10_000
-"""Hits of one answer, at most: where Elasticsearch ends."""
+"""Maximum hits per response, which is Elasticsearch's limit."""
 
 _CHANGED = "version_conflict_engine_exception"
 
 _SEEN = "items.*._id,items.*.status,items.*.error.type,items.*.error.reason,errors"
-"""What of a bulk's answer is sent back."""
+"""The fields of a bulk response that are returned."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What became of a load.
+    """The result of a load.
 
     Attributes:
-        stored: Documents that the cluster has acknowledged.
-        replaced: Earlier images that were removed, since their product came anew.
-        refused: How many were not stored, by reason.
-        resent: Documents sent again since the cluster was busy.
+        stored: Number of documents that the cluster has acknowledged.
+        replaced: Number of earlier images that were removed because their product was loaded again.
+        refused: Number of documents that were not stored, by reason.
+        resent: Number of documents sent again because the cluster was busy.
     """
 
     stored: int = 0
@@ -69,7 +69,7 @@ class Loaded:
 
 
 def new_load() -> int:
-    """A number that tells the documents of one load from all others."""
+    """A random number that identifies the documents of one load."""
     return secrets.randbits(62)
 
 
@@ -86,32 +86,33 @@ def load(
 ) -> Loaded:
     """Streams documents into the slices of their days.
 
-    A product that comes anew is replaced: all its images that this load does not bring are removed, in whatever
-    slice they lie, after the new ones are acknowledged. A reader may for a moment see both, never neither. The
-    images of a product may come in any order, so long as one load brings them all. A product of which none can be
-    stored keeps what it had.
+    A product that is loaded again is replaced: once its new images are acknowledged, all its images that are not part
+    of this load are removed from every slice. For a moment a reader may see both, but never neither. The images of a
+    product may come in any order, but all of them must be in one load. If none of a product's new images can be
+    stored, the product keeps its earlier ones.
 
     Args:
-        window: Where to.
-        documents: May be endless; a few chunks of it are held at once. Refusals among them are passed on and counted.
-        number: Tells this load from others; a load that goes on after a failure may be given the number it had.
-        replace: `products`: as said; `images`: an image alone takes the place of its earlier self, in whatever
-            slice it lies, which is right for a load that brings some images of a product.
-        threads: Chunks on their way at once.
-        chunk: Documents of a chunk, at most.
-        track: Told how many documents are done, after each chunk.
-        refused: Told of each image that was not stored, and why.
+        window: The window to load into.
+        documents: A stream of any length, of which a few chunks are held at once. Refusals in it are passed on and
+            counted.
+        number: Identifies this load; a load that resumes after a failure can be given its earlier number.
+        replace: `products`: as above; `images`: each image only replaces its own earlier document, in any slice,
+            for loads that have only some of a product's images.
+        threads: Number of chunks sent at once.
+        chunk: Maximum documents per chunk.
+        track: Called after each chunk with the number of its documents.
+        refused: Called with the refusal of each image that was not stored.
 
     Returns:
-        What became of them; all is stored safely, and found by searches, on return.
+        The result. On return everything is stored safely and visible to searches.
 
     Raises:
-        ServerUnreachable: The cluster was gone or busy for longer than our patience. What was acknowledged until
-            then is stored; the load may be begun anew.
+        ServerUnreachable: The cluster was unreachable or busy for too long. What was acknowledged until then is
+            stored; the load can be repeated.
     """
     number = new_load() if number is None else number
     window.refresh()
-    # Into an empty window nothing can come anew, and most first loads are into one.
+    # In an empty window there is nothing to replace, and most first loads go into an empty one.
     sender = _Sender(window, number, replace if window.count() else None)
     total = Loaded()
     pending: deque[Future[_Sent]] = deque()
@@ -120,7 +121,7 @@ def load(
             for piece in _pieces(documents, chunk):
                 sender.prepare(piece)
                 pending.append(pool.submit(sender.send, piece))
-                # One more than there are threads, so that none waits for the next piece to be made.
+                # One more than there are threads, so that no thread waits for the next piece.
                 while len(pending) > threads or (pending and pending[0].done()):
                     total += _finished(pending, track, refused)
             while pending:
@@ -133,7 +134,7 @@ def load(
 
 
 class _Sent(NamedTuple):
-    """What became of a piece: what was stored of it, and what was not."""
+    """The result of sending a piece: what was stored, and what was refused."""
 
     loaded: Loaded
     refused: list[Refusal]
@@ -154,27 +155,27 @@ def _finished(
 
 
 def _pieces(documents: Iterable[Document | Refusal], chunk: int) -> Iterator[list[Document | Refusal]]:
-    """The stream in pieces of so many documents, or of fewer that are long.
+    """Splits the stream into pieces of `chunk` documents, or fewer if they are long.
 
-    Images of a product that stand beside each other stay together, up to twice the length: otherwise the first
-    piece would remove as old what the second is about to write.
+    Adjacent images of a product stay in one piece, up to twice the length: otherwise the first piece would remove, as
+    old, images that the second one is about to write.
     """
     piece: list[Document | Refusal] = []
-    held, product = 0, ""
-    for one in documents:
-        full = len(piece) >= chunk or held >= CHUNK_BYTES
-        if full and (_product_of(one) != product or len(piece) >= 2 * chunk):
+    size, product = 0, ""
+    for document in documents:
+        full = len(piece) >= chunk or size >= CHUNK_BYTES
+        if full and (_product_of(document) != product or len(piece) >= 2 * chunk):
             yield piece
-            piece, held = [], 0
-        piece.append(one)
-        product = _product_of(one)
-        held += len(one.content) if isinstance(one, Document) else 0
+            piece, size = [], 0
+        piece.append(document)
+        product = _product_of(document)
+        size += len(document.content) if isinstance(document, Document) else 0
     if piece:
         yield piece
 
 
-def _product_of(one: Document | Refusal) -> str:
-    return one.product if isinstance(one, Document) else one.id
+def _product_of(document: Document | Refusal) -> str:
+    return document.product if isinstance(document, Document) else document.id
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,22 +188,23 @@ class _Sender:
     inlets: dict[str, str] = field(default_factory=dict)
 
     def prepare(self, piece: Sequence[Document | Refusal]) -> None:
-        """Makes the slices that a piece needs."""
-        for day in sorted({one.added for one in piece if isinstance(one, Document)}):
+        """Creates the slices that a piece needs."""
+        for day in sorted({document.added for document in piece if isinstance(document, Document)}):
             index = self.window.index_of(day)
             if index not in self.inlets:
                 self.inlets[index] = self.window.ensure(day)
 
     def send(self, piece: Sequence[Document | Refusal]) -> _Sent:
         """Stores a piece."""
-        refused = [one for one in piece if isinstance(one, Refusal)]
-        lines = [(self._line(one), one) for one in piece if isinstance(one, Document)]
+        refused = [refusal for refusal in piece if isinstance(refusal, Refusal)]
+        lines = [(self._line(document), document) for document in piece if isinstance(document, Document)]
         faults, resent = _bulk(self.window, "loading images", lines)
-        refused += [Refusal(one.image, one.product, reason, "Fix the feed, or report it") for one, reason in faults]
-        faulty = {one.id for one, _ in faults}
-        stored = [one for _, one in lines if one.id not in faulty]
-        replaced = self._replaced(stored) if self.replace else 0
-        kinds = Counter(one.reason.partition(":")[0] for one in refused)
+        fix = "Fix the feed; if it looks right, report this as a bug"
+        refused += [Refusal(document.image, document.product, reason, fix) for document, reason in faults]
+        faulty = {document.id for document, _ in faults}
+        stored = [document for _, document in lines if document.id not in faulty]
+        replaced = self._replace_earlier(stored) if self.replace else 0
+        kinds = Counter(refusal.reason.partition(":")[0] for refusal in refused)
         return _Sent(Loaded(len(stored), replaced, dict(kinds), resent), refused)
 
     def _line(self, document: Document) -> bytes:
@@ -210,15 +212,15 @@ class _Sender:
         head = b'{"index":{"_index":"%s","_id":"%s"}}\n' % (inlet.encode(), document.id.encode())
         return head + document.source(self.number) + b"\n"
 
-    def _replaced(self, documents: Sequence[Document]) -> int:
-        """Removes what the documents take the place of."""
+    def _replace_earlier(self, documents: Sequence[Document]) -> int:
+        """Removes what the documents replace; returns the number of documents removed."""
         return sum(
             remove_matching(self.window, self._earlier(documents[at : at + _ASKED]), self._places(documents))
             for at in range(0, len(documents), _ASKED)
         )
 
     def _earlier(self, documents: Sequence[Document]) -> dict[str, Any]:
-        """The query for what earlier loads brought of the same products or images."""
+        """The query for earlier loads' documents of the same products or images."""
         same: list[dict[str, Any]] = [{"ids": {"values": [document.id for document in documents]}}]
         if self.replace == "products":
             same.append(_any_of(document.product for document in documents))
@@ -229,7 +231,7 @@ class _Sender:
 
 
 def remove(window: Window, products: Iterable[str]) -> int:
-    """Removes all images of some products; returns how many that were."""
+    """Removes all images of some products; returns the number of images removed."""
     window.refresh()
     wanted = list(dict.fromkeys(products))
     removed = sum(
@@ -245,12 +247,12 @@ def _any_of(products: Iterable[str]) -> dict[str, Any]:
 
 
 class Place(NamedTuple):
-    """Where a document stands, and in which of its states.
+    """Where a document is, and which version of it.
 
     Attributes:
         slice: The index of its slice.
         id: Its `_id`.
-        sequence: Number of the write that brought it.
+        sequence: Sequence number of its last write.
         term: Term of the primary shard that wrote it.
     """
 
@@ -261,21 +263,21 @@ class Place(NamedTuple):
 
 
 def remove_matching(window: Window, query: Mapping[str, Any], taken: Collection[tuple[str, str]] = ()) -> int:
-    """Removes what a query finds, page by page: a bare node has no delete by query.
+    """Removes what a query finds, page by page, because a bare node has no delete by query.
 
     Args:
-        window: Where.
+        window: The window to remove from.
         query: What to remove, as of the last refresh.
-        taken: Places (index and `_id`) that are to be left alone: something new stands there.
+        taken: Places (index and `_id`) to leave alone, because they have new documents.
 
     Returns:
-        How many were removed.
+        The number of documents removed.
     """
     return delete(window, (place for place in places_of(window, query) if place[:2] not in taken))
 
 
 def places_of(window: Window, query: Mapping[str, Any]) -> Iterator[Place]:
-    """The places of all that a query finds, page by page."""
+    """The places of all documents that a query finds, page by page."""
     after: list[Any] | None = None
     while True:
         hits = _page_of(window, query, after)
@@ -293,7 +295,7 @@ def _page_of(window: Window, query: Mapping[str, Any], after: list[Any] | None) 
             query=query,
             size=PAGE,
             source=False,
-            # An image that stands in two slices stands there on two days.
+            # An image that is in two slices has two days.
             sort=["key", "added"],
             search_after=after,
             seq_no_primary_term=True,
@@ -301,21 +303,21 @@ def _page_of(window: Window, query: Mapping[str, Any], after: list[Any] | None) 
             allow_partial_search_results=False,
         ),
     )
-    # Before the first load there is nothing to look into.
+    # Before the first load there is no index to search.
     hits: list[Any] = found.get("hits", {}).get("hits", [])
     return hits
 
 
 def delete(window: Window, places: Iterable[Place]) -> int:
-    """Removes documents that are still what they were when they were found; returns how many."""
+    """Removes documents that have not changed since they were found; returns the number removed."""
     removed = 0
     source = iter(places)
     while chunk := [(_deletion(place), place) for place in islice(source, CHUNK)]:
         refused, _ = _bulk(window, "removing images", chunk)
-        # Written anew in the meantime, and so no longer what was to be removed; or gone already.
+        # Documents that were rewritten in the meantime are no longer to be removed; others may be gone already.
         others = [reason for _, reason in refused if not reason.startswith(_CHANGED)]
         if others:
-            raise VariantsError(f"Elasticsearch refuses removing {len(others)} images: {others[0]}")
+            raise VariantsError(f"Elasticsearch refuses to remove {len(others)} images: {others[0]}")
         removed += len(chunk) - len(refused)
     return removed
 
@@ -359,7 +361,7 @@ def _bulk(window: Window, what: str, lines: Sequence[tuple[bytes, Any]]) -> tupl
 
 
 def _answers(window: Window, what: str, lines: Sequence[bytes]) -> list[_Answer] | None:
-    """Sends lines once; the answer to each, or None where all is well."""
+    """Sends lines once; returns the answer to each, or None if all succeeded."""
     body = b"".join(lines)
     deleting = lines[0].startswith(b'{"delete"')
     answer = window.ask(

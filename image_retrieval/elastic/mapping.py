@@ -1,4 +1,4 @@
-"""What one version of the index holds: settings and mapping of its slices."""
+"""The layout of one version of the index: settings and mapping of its slices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from candidates.errors import SettingsError
 Search = Literal["flat", "subcodes", "hnsw"]
 
 _FORMAT = 1
-"""Rises when a document comes to hold something else, so that old slices are not taken for new ones."""
+"""Increased whenever the contents of documents change, so that old slices are not mistaken for new ones."""
 
 _KEYWORD = {"type": "keyword", "doc_values": False}
 _NUMBER = {"type": "long", "index": False}
@@ -20,21 +20,24 @@ _NUMBER = {"type": "long", "index": False}
 
 @dataclass(frozen=True)
 class Layout:
-    """One version of the index: which codes it holds, and what they are searched by.
+    """One version of the index: its codes, and how they are searched.
 
-    Two layouts are of one version when what they hold is the same; number and copies of shards don't matter.
+    Two layouts are of the same version if their contents are the same; the number of shards and replicas does not
+    matter.
 
     Attributes:
         bits: Length of a code, a multiple of 8 (of 16 for subcodes).
         fingerprint: The version of the vectors that were coded.
         codes: The version of the planes that coded them.
         search: `flat` compares every code; `subcodes` those that share words with the query; `hnsw` walks a graph.
-            Only the fields of this search are there: subcodes make loading ten times dearer, a graph thirty times.
-        products: Whether documents say what their product is, so that a filter can be given.
-        links: HNSW: links of a node (m).
-        build_effort: HNSW: candidates while building (ef_construction).
-        shards: Primary shards of a slice; they shorten a look-up up to the number of cores, and never cost less.
-        replicas: Copies of each shard on other nodes. Without one a dead node takes its images with it.
+            The index only has the fields for this search, because subcodes and graphs make loading much slower
+            (docs/elasticsearch.md).
+        products: Whether documents have their product's fields, so that searches can be filtered.
+        links: HNSW: links per node (m).
+        build_effort: HNSW: candidates considered while building (ef_construction).
+        shards: Primary shards per slice; more shards, up to the number of cores, shorten a search but not its total
+            work.
+        replicas: Copies of each shard on other nodes. Without replicas the images of a lost node are lost too.
     """
 
     bits: int
@@ -51,16 +54,18 @@ class Layout:
         """Checks the length of the codes."""
         step = 16 if self.search == "subcodes" else 8
         if self.bits < step or self.bits % step:
-            raise SettingsError(f"codes of {self.bits} bits can't be searched by {self.search}", f"Multiples of {step}")
+            raise SettingsError(
+                f"codes of {self.bits} bits can't be searched by {self.search}", f"Use a multiple of {step} bits"
+            )
 
     @cached_property
     def version(self) -> str:
-        """Names what the index holds, fit for the name of an index."""
+        """A name derived from the contents; usable in the name of an index."""
         return digest_of(self.meta)[:12]
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What each slice's mapping says about itself."""
+        """The description of this version that each slice's mapping stores."""
         graph = {"links": self.links, "build_effort": self.build_effort} if self.search == "hnsw" else {}
         return {
             "format": _FORMAT,
@@ -76,8 +81,8 @@ class Layout:
     def settings(self) -> dict[str, Any]:
         """The settings of a slice.
 
-        It is refreshed by whoever wrote to it, when the writing is done: nobody else writes, and a refresh every
-        second would leave a heap of small segments behind a load.
+        The writer refreshes it after writing. Nobody else writes, and a refresh every second would leave many small
+        segments after a load.
         """
         return {
             "number_of_shards": self.shards,
@@ -87,10 +92,10 @@ class Layout:
 
     @property
     def mapping(self) -> dict[str, Any]:
-        """The mapping of a slice: strict, so that a field nobody planned is an error and no guess.
+        """The mapping of a slice; strict, so that an unknown field is an error.
 
-        The source of documents is not kept. Nobody reads it, it would more than double the index, and without it
-        Elasticsearch refuses partial updates, which on documents whose source lacks the code would lose the code.
+        Documents' sources are not stored. Nobody reads them, they would more than double the index, and without them
+        Elasticsearch refuses partial updates, which would lose the code of a document whose source lacks it.
         """
         properties: dict[str, Any] = {
             "image": {"type": "keyword", "index": False},
@@ -106,7 +111,7 @@ class Layout:
             properties["subcodes"] = {**_KEYWORD, "index_options": "docs", "norms": False}
         if self.products:
             properties |= dict.fromkeys(("category", "brand", "seller", "attributes"), _KEYWORD)
-            # Words are parted and folded before they are sent: `filters.words_in` says how.
+            # `filters.words_in` splits and folds words before they are sent.
             properties["text"] = {"type": "text", "analyzer": "whitespace", "norms": False}
         return {
             "dynamic": "strict",
@@ -131,7 +136,7 @@ class Layout:
 
 
 def described(meta: dict[str, Any]) -> str:
-    """What a slice's mapping says it holds, in words."""
+    """A slice's contents, as stored in its mapping, in words."""
     if "codes" not in meta:
-        return "something that is no image index"
+        return "something that is not an image index"
     return f"{meta.get('codes')} of {meta.get('fingerprint')}, searched by {meta.get('search')}"

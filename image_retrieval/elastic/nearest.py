@@ -1,19 +1,20 @@
-"""The nearest codes on a cluster, by one of three ways to search, each a `Layout.search`.
+"""Finds the nearest codes on a cluster, by one of the three methods of `Layout.search`.
 
-`flat` compares every code, and so is exact in Hamming distance: what the embedded index finds, it finds.
+`flat` compares every code, so it is exact in Hamming distance and finds what the embedded index finds.
 
-`subcodes` compares the codes that share at least m of their 16-bit words with the query's, each word at its own
-place. Two codes of s words that differ in r bits differ in at most r words, for each differing bit lies in one of
-them; so they share at least s − r. All codes within r ≤ s − m bits therefore are among those compared (the
-pigeonhole principle; Norouzi, Punjani and Fleet, CVPR 2012, and within an index of words Mu et al., *Towards
-Practical Visual Search Engine within Elasticsearch*, 2018): `CodeSearch.radius` says how far the promise reaches.
-Of codes beyond it some are found and others not. It is a short way (31 of 512 bits at m = 1) where true neighbours
-often lie twice as far: the method is the paper's, and a graph finds more in less time.
+`subcodes` compares the codes that share at least m of their 16-bit words with the query, each word at its own position.
+Two codes of s words that differ in r bits differ in at most r words, because each differing bit is in one word; so they
+share at least s − r words. Therefore all codes within r ≤ s − m bits are compared (the pigeonhole principle).
+`CodeSearch.radius` is this guaranteed radius; of the codes beyond it only some are found. The radius is short (31 of
+512 bits at m = 1), and a graph finds more in less time (docs/elasticsearch.md); the method is here because it is the
+paper's. M. Norouzi, A. Punjani and D. J. Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012; within
+an index of words C. Mu, J. Zhao, G. Yang, J. Zhang and Z. Yan, "Towards Practical Visual Search Engine within
+Elasticsearch", SIGIR Workshop on eCommerce 2018 (arXiv:1806.08896).
 
-`hnsw` walks a graph of neighbours and promises nothing, but misses little.
+`hnsw` walks a graph of neighbours; it guarantees nothing but misses little.
 
-Elasticsearch ends at 10,000 hits. A deeper search is cut into parts by the images' keys, which have nothing to do
-with their codes: each part holds about its share of the nearest, and one that turns out to hold more is cut again.
+Elasticsearch returns at most 10,000 hits. A deeper search is split into parts by the images' keys, which are
+independent of their codes, so each part has about its share of the nearest; a part that has more is split again.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from image_retrieval.elastic.slices import Window
 from image_retrieval.subcodes import guaranteed_radius, subcodes_of, tokens_of
 
 _SHARE = 8000
-"""Of a search deeper than a page: how many of the nearest each part is meant to hold."""
+"""In a search deeper than a page, the intended number of hits per part."""
 
 _KEYS = 2**63
-"""Keys lie below."""
+"""Upper limit of keys."""
 
 _SEEN = "hits.hits._score,hits.hits.fields.key,_shards.failed,timed_out"
-"""What of an answer is sent back."""
+"""The fields of a response that are returned."""
 
 
 class Hits(NamedTuple):
@@ -47,7 +48,7 @@ class Hits(NamedTuple):
 
     Attributes:
         keys: int64 (m,): the images' keys.
-        distances: int32 (m,): differing bits.
+        distances: int32 (m,): number of differing bits.
     """
 
     keys: NDArray[np.int64]
@@ -56,12 +57,12 @@ class Hits(NamedTuple):
 
 @dataclass(frozen=True)
 class Effort:
-    """How much a search does.
+    """The effort of a search.
 
     Attributes:
-        matches: `subcodes`: words of a code that must be shared, at least 1.
-        visited: `hnsw`: candidates kept in view in each shard (num_candidates), or as many as are asked for if more.
-        clients: Searches on their way at once.
+        matches: `subcodes`: number of words that must be shared, at least 1.
+        visited: `hnsw`: candidates considered in each shard (num_candidates), at least the depth of the search.
+        clients: Number of concurrent searches.
     """
 
     matches: int = 1
@@ -77,8 +78,8 @@ class CodeSearch:
     """Finds the nearest codes in a window.
 
     Attributes:
-        window: Where.
-        effort: How much a search does.
+        window: The window to search.
+        effort: The effort of a search.
     """
 
     window: Window
@@ -86,26 +87,26 @@ class CodeSearch:
 
     @property
     def bits(self) -> int:
-        """Length of the codes."""
+        """The length of the codes."""
         return self.window.layout.bits
 
     @property
     def radius(self) -> int:
-        """The Hamming distance within which nothing is missed; −1 where a graph promises nothing."""
+        """The Hamming distance within which nothing is missed; −1 for a graph, which guarantees nothing."""
         if self.window.layout.search == "subcodes":
             return guaranteed_radius(self.bits // 16, self.effort.matches)
         return self.bits if self.window.layout.search == "flat" else -1
 
     def nearest(self, code: NDArray[np.uint8], depth: int, clauses: Sequence[Clause] = ()) -> Hits:
-        """The `depth` nearest images of one code, however deep.
+        """The `depth` nearest images of one code, for any depth.
 
         Args:
             code: uint8 (bits / 8,).
-            depth: How many; fewer come back where fewer are there.
-            clauses: Conditions that all must hold (`filters.clauses_of`).
+            depth: Number of hits; fewer are returned if there are fewer images.
+            clauses: Conditions that must all be met (`filters.clauses_of`).
 
         Raises:
-            ServerUnreachable: The cluster does not answer, or not with all of its shards.
+            ServerUnreachable: The cluster does not respond, or not with all of its shards.
         """
         if depth <= PAGE:
             return self._page(code, depth, clauses)
@@ -116,14 +117,14 @@ class CodeSearch:
         while pending:
             asked = [(part, self._page(code, PAGE, [*clauses, _between(*part)])) for part in pending]
             last = _last([*found, *(hits for _, hits in asked)], depth)
-            # A full part that ends nearer than the whole list does hides something: it is cut in two and asked again.
+            # A full part that ends nearer than the whole list hides some hits, so it is split and searched again.
             hiding = [len(hits.keys) == PAGE and hits.distances[-1] < last for _, hits in asked]
             found += [hits for (_, hits), hides in zip(asked, hiding, strict=True) if not hides]
             pending = [half for (part, _), hides in zip(asked, hiding, strict=True) if hides for half in _halves(part)]
         return _nearest(found, depth)
 
     def _page(self, code: NDArray[np.uint8], depth: int, clauses: Sequence[Clause]) -> Hits:
-        """The nearest images, a page at most."""
+        """The nearest images, at most a page."""
         answer = self.window.ask(
             "searching",
             lambda client: client.search(
@@ -139,7 +140,7 @@ class CodeSearch:
             ),
         )
         if answer.get("timed_out") or answer["_shards"]["failed"]:
-            raise ServerUnreachable("a search reached only a part of the index", "Look at the cluster's health")
+            raise ServerUnreachable("a search reached only a part of the index", "Check the cluster's health")
         hits = answer.get("hits", {}).get("hits", [])
         keys = np.fromiter((hit["fields"]["key"][0] for hit in hits), np.int64, len(hits))
         scores = np.fromiter((hit["_score"] for hit in hits), np.float64, len(hits))
@@ -152,12 +153,12 @@ class CodeSearch:
             condition |= _sharing(code, self.effort.matches)
         visited = min(PAGE, max(depth, self.effort.visited))
         query = {"field": "code", "query_vector": code.tobytes().hex(), "k": depth, "num_candidates": visited}
-        # Beside the search instead of within it a filter would only thin out the nearest, down to none.
+        # A filter outside the knn query would only remove hits from the nearest, possibly all of them.
         return query | ({"filter": {"bool": condition}} if condition else {})
 
 
 def _sharing(code: NDArray[np.uint8], matches: int) -> dict[str, Any]:
-    """The condition that at least so many words are shared."""
+    """The condition that at least `matches` words are shared."""
     tokens = tokens_of(subcodes_of(code[None])[0])
     if matches == 1:
         return {"must": {"terms": {"subcodes": tokens}}}
@@ -176,7 +177,7 @@ def _halves(part: tuple[int, int]) -> Iterator[tuple[int, int]]:
 
 
 def _last(lists: Sequence[Hits], depth: int) -> int:
-    """The distance at which the `depth` nearest of all lists end; beyond all where they hold fewer."""
+    """The distance of the last of the `depth` nearest of all lists; beyond all distances if there are fewer."""
     distances = np.concatenate([hits.distances for hits in lists])
     return int(np.partition(distances, depth - 1)[depth - 1]) if len(distances) >= depth else np.iinfo(np.int32).max
 

@@ -1,4 +1,4 @@
-"""`ElasticIndex`: neighbours of images, found on a cluster by codes and ordered by cosine where vectors are at hand."""
+"""`ElasticIndex`: finds neighbours of images on a cluster by codes, and orders them by cosine if it has their vectors."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from image_retrieval.hamming import HammingIndex, best_first
 from image_retrieval.lsh import Hyperplanes
 
 _TILE = 2**22
-"""Found rows held at once before they are rescored (16 MiB of int32)."""
+"""Result rows held at once before they are rescored (16 MiB of int32)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ElasticIndex:
-    """Meets `candidates.contracts.Index` with a window on a cluster.
+    """Implements `candidates.contracts.Index` with a window on a cluster.
 
-    With vectors at hand a search asks for `max(shortlist, 4 k)` images by code and keeps the k best of these by
-    exact cosine, as the embedded index does; without them the score is the share of bits that agree. Images that
-    the cluster holds and this index does not know are passed over, and as many more are asked for.
+    With vectors, a search takes the `max(shortlist, 4 k)` nearest images by code and keeps the k best of these by exact
+    cosine, as the embedded index does. Without vectors, the score is the share of equal bits. Images on the cluster
+    that this index does not know are skipped, and the search goes deeper to make up for them.
 
     Attributes:
-        window: Where the images are; call `open` to have it checked first.
-        planes: What codes queries; the very planes that coded the images.
+        window: The window with the images; `open` checks it first.
+        planes: The planes that code queries, which must be those that coded the images.
         items: The images that may be found.
-        vectors: Their vectors, for scores that are cosines; may be mapped from disk.
-        shortlist: Codes rescored, at least.
-        select: Which images meet a `Filter`, where the products are at hand: then a filter is met to the letter,
-            where the cluster alone admits a little more (see `elastic.filters`).
-        effort: How much a search does.
-        track: Told of each query that is answered.
+        vectors: Their vectors, for scores that are cosines; may be memory-mapped.
+        shortlist: Minimum number of codes rescored.
+        select: Tells which images meet a `Filter`. With it filters are exact; the cluster alone matches a little more
+            (see `elastic.filters`).
+        effort: The effort of a search.
+        track: Called with 1 after each query.
     """
 
     window: Window
@@ -67,30 +67,31 @@ class ElasticIndex:
         effort: Effort = USUAL,
         track: Callable[[int], object] | None = None,
     ) -> ElasticIndex:
-        """Opens a window for the images whose vectors are at hand.
+        """Opens a window for the images with these vectors.
 
         Raises:
-            VersionMismatch: The window, or what stands under its name, holds codes of another version.
-            RunFolderError: Nothing stands under its name.
+            VersionMismatch: The window, or the index with its name, has codes of another version.
+            RunFolderError: There is no index with its name.
         """
         vectors.require_version(window.layout.fingerprint)
         if planes.version != window.layout.codes or planes.bits != window.layout.bits:
             raise VersionMismatch(
-                f"queries coded by {planes.version!r} met an index of {window.layout.codes!r}", "Use the same planes"
+                f"the index has codes of {window.layout.codes!r}, the queries of {planes.version!r}",
+                "Use the index's planes",
             )
         window.require()
         return cls(window, planes, vectors.axis, vectors, shortlist, select, effort, track)
 
     @property
     def version(self) -> str:
-        """What the vectors behind the codes were made by."""
+        """The version of the vectors that were coded."""
         return self.window.layout.fingerprint
 
     def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
         """The k nearest images of each vector (see `candidates.contracts.Index`).
 
         Raises:
-            ServerUnreachable: The cluster does not answer, or not with all of its shards.
+            ServerUnreachable: The cluster does not respond, or not with all of its shards.
         """
         vectors.require_version(self.version)
         clauses, admitted = self._conditions(where)
@@ -114,12 +115,12 @@ class ElasticIndex:
         return Run.from_matrix("elasticsearch", vectors.axis, self.items, best, scores)
 
     def _conditions(self, where: Filter | None) -> tuple[list[Clause], NDArray[np.bool_] | None]:
-        """A condition as the cluster is asked it, and which images meet it to the letter."""
+        """A filter as clauses for the cluster, and the images that meet it exactly, if known."""
         if not where:
             return [], None
         if not self.window.layout.products:
             raise VariantsError(
-                "this index was built without the products, so it can't be filtered", "Load it with them"
+                "this index was built without its products, so it can't be filtered", "Load it with the products"
             )
         return clauses_of(where), self.select(where) if self.select else None
 
@@ -129,7 +130,7 @@ class ElasticIndex:
 
     @cached_property
     def _embedded(self) -> HammingIndex | None:
-        # The embedded index's own arithmetic, so that both give the same pair the same score to the last bit.
+        # Reuses the embedded index's arithmetic, so that both give a pair bit-identical scores.
         if self.vectors is None:
             return None
         nothing = np.zeros((0, self.planes.bits // 8), np.uint8)
@@ -145,7 +146,7 @@ class ElasticIndex:
     def _rows(
         self, code: NDArray[np.uint8], depth: int, clauses: list[Clause], admitted: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Rows and distances of the nearest images that are known and admitted, equal distances by row."""
+        """Rows and distances of the nearest images that are known and meet the filter, equal distances by row."""
         asked = depth
         while True:
             hits = self._codes.nearest(code, asked, clauses)
@@ -160,7 +161,7 @@ class ElasticIndex:
 
     def _known(self, hits: Hits, admitted: NDArray[np.bool_] | None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         keys, order = self._keys
-        # An image that is just being replaced may stand in two slices; its nearer hit counts.
+        # An image that is being replaced may be in two slices; its nearer hit counts.
         keys_found, first = np.unique(hits.keys, return_index=True)
         place = np.minimum(np.searchsorted(keys, keys_found), len(keys) - 1)
         rows = order[place]
@@ -181,7 +182,7 @@ def _stacked(
     depth: int,
     bits: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Lists as matrices, −1 where they end; queries that are not `there` have none."""
+    """Lists as matrices, padded with −1; queries that are not in `there` have empty lists."""
     rows = np.full((count, depth), -1, np.int32)
     similar = np.zeros((count, depth), np.float32)
     for query, (nearest, distances) in zip(there.tolist(), found, strict=True):

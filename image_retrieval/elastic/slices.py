@@ -1,14 +1,14 @@
-"""The rolling window: slices of time behind aliases, and versions side by side.
+"""The rolling window: slices of time behind aliases, and several versions side by side.
 
 | name | what it is |
 |---|---|
 | `images-4f0c…-2026-07` | a slice: an index of its own, so that dropping the oldest is one delete |
-| `images-4f0c…-2026-07.in` | an alias through which the slice is written to |
-| `images-4f0c…` | an alias: all slices of one version, `Layout.version` |
-| `images` | an alias: the slices of the version in force, for whoever else searches |
+| `images-4f0c…-2026-07.in` | an alias through which the slice is written |
+| `images-4f0c…` | an alias for all slices of one version (`Layout.version`) |
+| `images` | an alias for the slices of the current version, for other programs that search |
 
-Elasticsearch makes up an index where one is missing, but no alias: hence the alias to write through, gone with its
-slice. Our own searches ask for their version by name, so codes of two versions never meet in one list.
+Elasticsearch creates a missing index on the first write, but not a missing alias. So slices are written through an
+alias, which disappears with its slice. Our own searches name their version, so a list never mixes codes of two versions.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-BESIDE = "Fill this version beside the one in force, and swap once its audit has passed"
-"""The fix wherever two versions would meet."""
+BESIDE = "Load this version beside the current one, and swap when its audit has passed"
+"""The fix wherever two versions would be mixed."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A slice that stands in the cluster.
+    """A slice that exists on the cluster.
 
     Attributes:
-        index: Its name.
-        slice: The time that it spans.
-        documents: Images in it, as of its last refresh.
+        index: The name of its index.
+        slice: Its time span.
+        documents: Number of images in it, as of its last refresh.
     """
 
     index: str
@@ -53,11 +53,11 @@ class Window:
     """One version of a rolling window of images on a cluster.
 
     Attributes:
-        client: The official client.
-        name: The alias of the version in force; other names begin with it.
-        layout: What this version holds.
-        rolling: Length of slices and window.
-        patience: How long a busy or absent cluster is asked again.
+        client: The official Elasticsearch client.
+        name: The alias of the current version, and prefix of all other names.
+        layout: The layout of this version.
+        rolling: The lengths of slices and window.
+        patience: How long requests to a busy or unreachable cluster are retried.
     """
 
     client: Elasticsearch
@@ -68,27 +68,27 @@ class Window:
 
     @property
     def alias(self) -> str:
-        """All slices of this version."""
+        """The alias for all slices of this version."""
         return f"{self.name}-{self.layout.version}"
 
     @cached_property
     def plain(self) -> Elasticsearch:
-        """The client without a patience of its own: it would multiply ours."""
+        """The client without its own retries, which would multiply ours."""
         return self.client.options(max_retries=0, retry_on_status=(), retry_on_timeout=False)
 
     def ask(self, what: str, question: Callable[[Elasticsearch], Answer]) -> Answer:
-        """Asks the cluster with patience (see `Patience.ask`)."""
+        """Sends a request with retries (see `Patience.ask`)."""
         return self.patience.ask(what, lambda: question(self.plain))
 
     def index_of(self, day: date) -> str:
-        """The name of the slice in which a day lies."""
+        """The name of the slice that contains a day."""
         return f"{self.alias}-{self.rolling.slice_of(day).label}"
 
     def ensure(self, day: date) -> str:
-        """Makes the slice of a day where it is not there yet; returns the alias to write through.
+        """Creates the slice of a day unless it exists; returns the alias to write through.
 
         Raises:
-            VersionMismatch: An index of its name is there and holds something else.
+            VersionMismatch: An index with its name exists and has other contents.
         """
         from elasticsearch import BadRequestError
 
@@ -103,25 +103,25 @@ class Window:
                     index=index, settings=self.layout.settings, mappings=self.layout.mapping, aliases=aliases
                 )
             except BadRequestError as error:
-                # Made by a first attempt whose answer was lost, or long before.
+                # Created by an earlier attempt whose response was lost, or long ago.
                 if error.error != "resource_already_exists_exception":
-                    raise refusal(f"to make the slice {index}", error) from error
+                    raise refusal(f"to create the slice {index}", error) from error
                 self._require_meta(self._metas(index))
 
         there = self._metas(inlet(index))
         self._require_meta(there)
         if not there:
-            self.ask(f"making the slice {index}", make)
+            self.ask(f"creating the slice {index}", make)
         return inlet(index)
 
     def require(self) -> None:
-        """Checks that this version is there, and that all its slices hold what they should; refreshes them.
+        """Checks that this version exists and all its slices have the expected mapping; refreshes them.
 
-        A field that a mapping lacks makes no error in a search but an empty answer, so this is asked first.
+        A search for a field that the mapping lacks returns nothing instead of an error, so this is checked first.
 
         Raises:
-            VersionMismatch: What stands under this name is of another version.
-            RunFolderError: Nothing stands there.
+            VersionMismatch: The index with this name is of another version.
+            RunFolderError: There is no index with this name.
         """
         metas = self._metas(self.alias)
         if metas:
@@ -132,7 +132,7 @@ class Window:
         if others:
             self._require_meta(others)
         raise RunFolderError(
-            f"the cluster holds no image index {self.name!r} of this version",
+            f"the cluster has no image index {self.name!r} of this version",
             "Load the images first: `variants index load`",
         )
 
@@ -145,17 +145,17 @@ class Window:
                 index=self.alias, metric="docs", filter_path="indices.*.primaries.docs.count"
             ),
         )
-        counts = {name: one["primaries"]["docs"]["count"] for name, one in stats.get("indices", {}).items()}
-        # A slice whose shards are all away has no statistics, but it stands.
+        counts = {name: index["primaries"]["docs"]["count"] for name, index in stats.get("indices", {}).items()}
+        # A slice whose shards are all unavailable has no statistics, but it exists.
         slices = [Standing(name, slice_named(name[len(self.alias) + 1 :]), counts.get(name, 0)) for name in names]
-        return sorted(slices, key=lambda one: one.slice.first)
+        return sorted(slices, key=lambda standing: standing.slice.first)
 
     def count(self) -> int:
-        """Images in all slices of this version, as of their last refresh."""
+        """The number of images in all slices of this version, as of their last refresh."""
         return self._count(self.alias)
 
     def _count(self, names: str | Sequence[str]) -> int:
-        # By a search: a plain count would leave out a shard that is away, without a word.
+        # By a search, because a plain count silently leaves out unavailable shards.
         answer = self.ask(
             "counting images",
             lambda client: client.options(ignore_status=404).search(
@@ -165,40 +165,40 @@ class Window:
         return int(answer["hits"]["total"]["value"]) if "hits" in answer else 0
 
     def refresh(self) -> None:
-        """Makes searches see all that was written."""
+        """Makes all writes visible to searches."""
         self.ask("a refresh", lambda client: client.options(ignore_status=404).indices.refresh(index=self.alias))
 
     def flush(self) -> None:
-        """Writes all segments to disk; what was acknowledged is safe in any case, in the log of each shard."""
+        """Writes all segments to disk; acknowledged writes are safe anyway, in the log of each shard."""
         self.ask("a flush", lambda client: client.options(ignore_status=404).indices.flush(index=self.alias))
 
     def roll(self, today: date) -> list[Standing]:
-        """Makes today's slice and drops those that have left the window; returns these."""
+        """Creates today's slice and drops the slices that have left the window; returns the dropped ones."""
         self.refresh()
         self.ensure(today)
-        gone = [one for one in self.standing() if not self.rolling.holds(one.slice, today)]
-        for one in gone:
-            self._delete(one.index)
-        return gone
+        expired = [standing for standing in self.standing() if not self.rolling.holds(standing.slice, today)]
+        for standing in expired:
+            self._delete(standing.index)
+        return expired
 
     def merge(self, indices: Iterable[str] | None = None) -> None:
-        """Merges slices to one segment a shard, which halves the time of a flat scan.
+        """Merges slices to one segment per shard, which makes flat searches faster (docs/elasticsearch.md).
 
-        Only for slices that nobody writes to any more, and best half a minute after the last write: until then
-        Elasticsearch keeps what it needs to bring a copy up to date, and a merge would make it keep that for ever.
+        Only for slices that are no longer written to, and at least half a minute after the last write: until then
+        Elasticsearch keeps data to bring replicas up to date, and a merge would make it keep them for ever.
         """
-        for index in [one.index for one in self.standing()] if indices is None else indices:
+        for index in [standing.index for standing in self.standing()] if indices is None else indices:
             self._merge(index)
 
     # Versions side by side
 
     @property
     def in_force(self) -> bool:
-        """Whether this version is the one that the alias `name` stands for."""
+        """Whether this version is the current one, which the alias `name` refers to."""
         return any(meta.get("version") == self.layout.version for meta in self._metas(self.name).values())
 
     def versions(self) -> dict[str, str]:
-        """All versions that stand under this name: their alias, and what they hold."""
+        """All versions with this name: their aliases and descriptions."""
         found: dict[str, str] = {}
         for index, meta in self._metas(f"{self.name}-*").items():
             if meta.get("version") and index.startswith(f"{self.name}-{meta['version']}-"):
@@ -206,17 +206,18 @@ class Window:
         return found
 
     def foreign(self) -> int:
-        """Images of other versions that are in force under this name."""
+        """The number of images of other versions that are current under this name."""
         own = {**self.layout.meta, "version": self.layout.version}
         others = sorted(index for index, meta in self._metas(self.name).items() if meta != own)
         return self._count(others) if others else 0
 
     def swap(self) -> None:
-        """Brings this version into force, in one step; `check.swap_after_audit` does so once all is well."""
-        mine = [one.index for one in self.standing()]
+        """Makes this version the current one, in one step; `check.swap_after_audit` audits it first."""
+        mine = [standing.index for standing in self.standing()]
         if not mine:
             raise RunFolderError(
-                f"no slices of {self.alias!r} could come into force", "Load the images first: `variants index load`"
+                f"{self.alias!r} can't become current: it has no slices",
+                "Load the images first: `variants index load`",
             )
         actions: list[Mapping[str, Any]] = [{"add": {"indices": mine, "alias": self.name}}]
         old = sorted(set(self._metas(self.name)) - set(mine))
@@ -225,19 +226,21 @@ class Window:
         self.ask("swapping versions", lambda client: client.indices.update_aliases(actions=actions))
 
     def drop_others(self) -> list[str]:
-        """Deletes all slices of versions that are not in force, this one's too; returns the aliases that are gone."""
-        serving = {meta.get("version") for meta in self._metas(self.name).values()}
-        if not serving:
-            raise VariantsError(f"no version of {self.name!r} is in force", "Swap one in before others are dropped")
-        gone = [alias for alias in self.versions() if alias.rpartition("-")[2] not in serving]
-        for alias in gone:
+        """Deletes all slices of versions that are not current, even this one's; returns the deleted aliases."""
+        current = {meta.get("version") for meta in self._metas(self.name).values()}
+        if not current:
+            raise VariantsError(
+                f"no version of {self.name!r} is current", "Make one current with `variants index swap` first"
+            )
+        others = [alias for alias in self.versions() if alias.rpartition("-")[2] not in current]
+        for alias in others:
             self.drop(alias)
-        return gone
+        return others
 
     def drop(self, alias: str | None = None) -> None:
-        """Deletes all slices of a version, without `alias` this one's."""
+        """Deletes all slices of a version, by default of this one."""
         alias = alias or self.alias
-        # Not by a pattern, which careful clusters refuse.
+        # Not by a wildcard, which some clusters forbid.
         for index in [name for name in self._metas(f"{alias}-*") if name.startswith(f"{alias}-")]:
             self._delete(index)
 
@@ -249,7 +252,7 @@ class Window:
         self.ask(f"dropping {index}", lambda client: client.options(ignore_status=404).indices.delete(index=index))
 
     def _metas(self, names: str) -> dict[str, dict[str, Any]]:
-        """What the mapping of each index behind some names says about itself; none where there is none."""
+        """The `_meta` of the mapping of each index with one of these names; empty if there are none."""
         found = self.ask(
             "reading mappings",
             lambda client: client.options(ignore_status=404).indices.get_mapping(
@@ -258,14 +261,14 @@ class Window:
         )
         if found.meta.status == 404:
             return {}
-        return {index: one.get("mappings", {}).get("_meta", {}) for index, one in found.items()}
+        return {index: entry.get("mappings", {}).get("_meta", {}) for index, entry in found.items()}
 
     def _require_meta(self, metas: Mapping[str, dict[str, Any]]) -> None:
         for index, meta in metas.items():
             if meta != {**self.layout.meta, "version": self.layout.version}:
-                raise VersionMismatch(f"{index} holds {described(meta)}, not {described(self.layout.meta)}", BESIDE)
+                raise VersionMismatch(f"{index} contains {described(meta)}, not {described(self.layout.meta)}", BESIDE)
 
 
 def inlet(index: str) -> str:
-    """The alias through which a slice is written to."""
+    """The alias through which a slice is written."""
     return f"{index}.in"
