@@ -56,6 +56,13 @@ def part_of(nodeid: str) -> str:
     return next((part for place, part in PLACES.items() if place in nodeid), "main path")
 
 
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        from tests.two_workers import guard_numba_cache
+
+        guard_numba_cache()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Divides the tests among workers; with `-p no:xdist` nobody asks."""

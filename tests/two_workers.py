@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
@@ -54,3 +59,26 @@ class Scheduling(LoadFileScheduling):
         super().schedule()
         for node in self.nodes:
             self._reschedule(node)
+
+
+def guard_numba_cache() -> None:
+    """Lets one worker at a time read or write what Numba compiled of a module.
+
+    Numba writes the list of a function's compiled forms first and then the form that is new, guarded by nothing: where
+    two processes compile two forms of one function at the same moment, one may come under the other's name.
+    """
+    from numba.core.caching import IndexDataCacheFile
+
+    for name in ("load", "save"):
+        plain = getattr(IndexDataCacheFile, name)
+
+        @wraps(plain)
+        def alone(cache: Any, *given: Any, plain: Any = plain) -> Any:
+            folder = Path(cache._cache_path)
+            if not folder.is_dir():
+                return plain(cache, *given)
+            with (folder / ".numba.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                return plain(cache, *given)
+
+        setattr(IndexDataCacheFile, name, alone)
