@@ -1,7 +1,7 @@
-"""How an expert is told what speaks for or against a pair: which room a feature belongs to, and its words.
+"""The wordings of reasons for and against a pair, as catalogue experts read them, and the room of each feature.
 
-Words say what the feature measures and no more: two descriptions of one length are not "nearly the same", and a
-product that stands first in another's list need not look like it.
+A wording names what the feature measures and no more: two descriptions of the same length are not "nearly the same",
+and a product that is first in another's list need not look like it.
 """
 
 from __future__ import annotations
@@ -18,29 +18,32 @@ _SPACES: Mapping[str, tuple[str, str, str, str]] = {
     "text": ("meaning", "texts", "in meaning", "meaning"),
     "image": ("picture shape", "pictures", "in shape", "picture"),
     "lexical": ("wording", "wordings", "letter by letter", "wording"),
-    "fused": ("neighbours", "texts and pictures", "together", "text and picture"),
+    "fused": ("neighbours", "texts and pictures", "taken together", "text and picture"),
 }
-"""Beginning of a feature's name: its room, what is compared, how, and what neighbours are near by."""
+"""First part of a feature's name: its room, what is compared, in which respect, and the basis of its neighbours."""
 
 _TEXTS = {"title": "titles", "description": "descriptions"}
 
 _FRAMING = ("picture_box", "picture_fill", "picture_solidity", "picture_aspect", "picture_outline")
 
 _AGREEMENTS: Mapping[str, tuple[str, str]] = {
-    "attributes_agreeing": ("attributes agree", "no attribute is known to agree"),
-    "attributes_differing": ("attributes differ", "no attribute is known to differ"),
-    "attributes_one_sided": ("one of them has attributes that the other lacks", "both have the same attributes"),
-    "same_seller": ("one seller offers both", "two sellers offer them"),
+    "attributes_agreeing": ("attributes agree", "no attributes are known to agree"),
+    "attributes_differing": ("attributes differ", "no attributes are known to differ"),
+    "attributes_one_sided": (
+        "one product has attributes that the other lacks",
+        "both products have the same attributes",
+    ),
+    "same_seller": ("both from the same seller", "from two sellers"),
 }
-"""Features that are said by their value: what from one on, and what below."""
+"""Features with a wording by value: for 1 and more, and for less."""
 
 OTHER_CANDIDATES = "other candidates"
-"""The room of what the pairs around a pair say."""
+"""The room of the collective features, which come from the pairs around a pair."""
 
-_BY = ("what may fit the one may fit the other", "other products fit only one of the two")
-_BEST = ("each is among the other's best matches", "other products fit better")
+_BY = ("other candidates match both products", "other candidates match only one of the two")
+_BEST = ("each is among the other's best matches", "other products match better")
 _AROUND: Mapping[str, tuple[str, str]] = {
-    "first": ("all features together speak for it", "all features together speak against it"),
+    "first": ("the features together speak for the pair", "the features together speak against the pair"),
     "shared": _BY,
     "friend": _BY,
     "lead": _BEST,
@@ -64,7 +67,7 @@ def _wording(feature: Feature) -> Wording:
     if feature.name in _FRAMING:
         return Wording("framing", "framing {level}", "framing {level}", falling)
     if beginning == "picture":
-        # Variants differ in colour: unlike colours may speak for a pair, and are said to be unlike all the same.
+        # Variants differ in colour, so different colours may speak for a pair; the wording is the same on both sides.
         return Wording("picture colour", "picture colours {value}", "picture colours {value}", falling)
     name = {"price": "prices", "category": "categories"}[beginning]
     return Wording(beginning, f"{name} {{level}}", f"{name} {{level}}", falling)
@@ -79,11 +82,11 @@ def _in_space(space: str, rest: str) -> tuple[str, str]:
     if rest == "similarity":
         return f"{compared} {{level}} {how}", f"{compared} {{level}} {how}"
     if rest.startswith("shared_"):
-        return f"by {near}, much the same products are near both", f"by {near}, different products are near the two"
+        return f"similar to mostly the same products by {near}", f"similar to different products by {near}"
     if rest.startswith(("rank_", "score_")):
-        return f"each stands high in the other's list by {near}", f"others stand higher in their lists by {near}"
-    # Nearness less what either is to many others, and the gap to the tenth neighbour.
-    return f"{compared} nearer to each other than to other products", f"{compared} as near to other products"
+        return f"each is a close match of the other by {near}", f"other products are closer matches by {near}"
+    # Similarity corrected for hubs, and the gap to the tenth neighbour.
+    return f"{compared} more similar to each other than to other products", f"{compared} as similar to other products"
 
 
 def _in_words(texts: str, rest: str) -> tuple[str, str]:
@@ -97,11 +100,11 @@ def _in_words(texts: str, rest: str) -> tuple[str, str]:
 
 
 def _around(name: str) -> Wording:
-    neither = ("the pairs around it speak for it", "the pairs around it speak against it")
-    return Wording(OTHER_CANDIDATES, *_AROUND.get(name.partition("_")[0], neither))
+    default = ("related pairs speak for it", "related pairs speak against it")
+    return Wording(OTHER_CANDIDATES, *_AROUND.get(name.partition("_")[0], default))
 
 
 WORDINGS: Mapping[str, Wording] = MappingProxyType(
     {name: _wording(feature) for name, feature in FEATURES.items()} | {name: _around(name) for name in AROUND}
 )
-"""By name of feature, and of what the pairs around a pair say."""
+"""The wording of each feature by its name, collective features included."""

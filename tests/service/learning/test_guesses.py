@@ -259,7 +259,7 @@ def random_case(seed, n=30, sellers=3, depth=8):
     rows = np.stack([draw.permutation(np.setdiff1d(np.arange(n), [row]))[:depth] for row in range(n)])
     rows[draw.random(rows.shape) < 0.1] = -1
     scores = -np.sort(-draw.integers(0, 6, rows.shape).astype(np.float32), axis=1)
-    told = guesses._Told(draw.integers(-1, 8, n), draw.integers(-1, sellers, n), draw.random(n) < 0.9)
+    told = guesses._Known(draw.integers(-1, 8, n), draw.integers(-1, sellers, n), draw.random(n) < 0.9)
     told.free[told.sellers < 0] = False
     return Run.from_matrix("made up", axis, axis, rows, scores), told
 

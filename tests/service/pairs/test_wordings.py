@@ -33,7 +33,7 @@ def test_equal_length_is_not_called_equal_wording():
         ("category_agrees", "same category", "categories differ"),
         ("age_group_agrees", "same age group", "age groups differ"),
         ("size_said", "same size", "sizes differ"),
-        ("same_seller", "one seller offers both", "two sellers offer them"),
+        ("same_seller", "both from the same seller", "from two sellers"),
     ],
 )
 def test_what_agrees_or_differs_is_said_by_its_value(name, equal, unequal):
