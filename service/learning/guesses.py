@@ -13,7 +13,7 @@ minimum precision. The larger of two lower bounds counts:
 * **By score.** Wrong pairs look like pairs that are each other's nearest *within* a seller without being in the same
   known group (decoys). As many wrong pairs are expected between two sellers as there are decoys with the same score or
   a higher one. Elias and Gygi, "Target-decoy search strategy for increased confidence in large-scale protein
-  identifications by mass spectrometry", Nature Methods 4, 2007; the one added to the count is from Barber and Candès,
+  identifications by mass spectrometry", Nature Methods 4, 2007; the +1 in the count is from Barber and Candès,
   "Controlling the false discovery rate via knockoffs", Annals of Statistics 43, 2015. If a view also reflects the
   seller, as texts do, decoys are nearer than true pairs, and this bound is useless.
 * **By agreement.** The other view also ranks the two near each other, more often than it does for decoys. Agreement

@@ -5,11 +5,11 @@ from service.pairs.suggesting import LIKELY, third_match
 
 
 def slow(pairs, values, one, other):
-    told = {frozenset(pair): value for pair, value in zip(pairs, values, strict=True)}
+    value_of = {frozenset(pair): value for pair, value in zip(pairs, values, strict=True)}
     both = {
-        third: min(told[frozenset((one, third))], told[frozenset((other, third))])
+        third: min(value_of[frozenset((one, third))], value_of[frozenset((other, third))])
         for third in range(12)
-        if frozenset((one, third)) in told and frozenset((other, third)) in told
+        if frozenset((one, third)) in value_of and frozenset((other, third)) in value_of
     }
     best = max(both, key=lambda third: (both[third], -third), default=-1)
     return best if best >= 0 and both[best] >= LIKELY else -1
