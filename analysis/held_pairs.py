@@ -19,7 +19,7 @@ from fusion.pairs.unsupervised import unsupervised_score
 from service.pairs.learned_pairs import judged_held_out
 from service.pairs.precision import known_pairs, reranked
 from service.pairs.scored import ScoredPairs
-from service.pairs.suggesting import Teller
+from service.pairs.suggesting import SuggestionWriter
 from service.runs.job import Job
 
 Values = NDArray[np.float64]
@@ -94,9 +94,9 @@ class HeldPairs:
         return ScoredPairs(self.table, self.probabilities, self.model, Scores(self.probabilities, self.first, around))
 
     @cached_property
-    def teller(self) -> Teller:
+    def teller(self) -> SuggestionWriter:
         """Says of these pairs what the run says of its own; reasons are those of the classifier in use."""
-        return Teller(self.job, self.scored)
+        return SuggestionWriter(self.job, self.scored)
 
     @cached_property
     def figures(self) -> PairFigures:

@@ -16,7 +16,7 @@ from eval.metrics import group_numbers
 from eval.pair_metrics import PRECISIONS, PrecisionRecall
 from fusion.groups.vocabulary import words_of
 from fusion.pairs.relation import NEAR_COLOUR, NEAR_PICTURE, NEAR_TEXT
-from service.pairs.suggesting import encoders_own, mean_lab
+from service.pairs.suggesting import encoder_cosines, mean_lab
 
 KINDS = (
     "one photograph",
@@ -48,7 +48,7 @@ def kinds_of(held: HeldPairs, places: Places) -> NDArray[np.int8]:
     left, right = table.left[places], table.right[places]
     lab = mean_lab(job)
     colour = np.full(len(places), np.nan) if lab is None else np.linalg.norm(lab[left] - lab[right], axis=1)
-    picture, _ = encoders_own(job, left, right)
+    picture, _ = encoder_cosines(job, left, right)
     shape, title = (table.columns[name] for name in ("image_similarity", "title_kept_words"))
     known = held.truth == VARIANT
     with np.errstate(invalid="ignore"):

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from service.answers.explanation import Explanation
 from service.answers.searcher import Found
-from service.learning.in_words import taught_in_words
+from service.learning.in_words import learning_in_words
 from service.pipeline.preview import Preview
 from service.runs.job import Job
 from service.runs.run_folder import StepRecord
@@ -69,7 +69,7 @@ def show_run(console: Console, job: Job) -> None:
         f"{measured['recall']:.1%} of the known variants are among them (measured on {measured['queries']:,} products)"
         if measured["queries"]
         else "the feed has no known groups, so recall can't be measured",
-        *taught_in_words(job, {"folds": measured.get("folds", 0)}),
+        *learning_in_words(job, {"folds": measured.get("folds", 0)}),
         *_precise(job, records),
         f"candidates: {job.folder.candidates}",
         f"refused:    {job.folder.refused}",

@@ -39,7 +39,7 @@ from eval.metrics import by_group, judged, recall
 from eval.slices import within_and_across
 from fusion.merge.hubs import depth_for
 from fusion.merge.lists import QueryLists
-from service.learning.guesses import Guesses, Taught, guessed_pairs, pairs_of_equal_numbers
+from service.learning.guesses import Guesses, GuessesByHead, guessed_pairs, pairs_of_equal_numbers
 from service.learning.heads import learn_head, split_groups, with_guesses
 from service.neighbours.kinds import ImageLookup, TextLookup
 from service.neighbours.open import open_lexical
@@ -257,7 +257,7 @@ def _situations(
         yield name, _lists(on, text, image)
 
 
-def _judged(taught: Taught, truth: Qrels) -> list[JudgedGuesses]:
+def _judged(taught: GuessesByHead, truth: Qrels) -> list[JudgedGuesses]:
     judged_guesses = []
     for head, guesses in (("text", taught.text), ("image", taught.image)):
         same = truth.groups[guesses.left] == truth.groups[guesses.right]

@@ -21,7 +21,7 @@ from candidates.settings import Settings
 from demo_catalogue.catalogue import draw_catalogue
 from eval.bootstrap import Interval, difference, interval
 from eval.metrics import judged, recall
-from service.learning.held_out import hopped, taught_by
+from service.learning.held_out import hopped, lists_learned_from
 from service.learning.spaces import Ingredients
 from service.learning.taught import ingredients
 from service.pipeline.run import encode
@@ -73,7 +73,7 @@ def measure(job: Job, numbers: Sequence[int] = NUMBERS, draws: int = 3, queries:
 def _fused(job: Job, made_of: Ingredients, names: NDArray[np.int32], rows: NDArray[np.int32]) -> Run:
     groups = job.truth("evaluation").groups
     taught = np.where(np.isin(groups, names), groups, -1).astype(np.int32)
-    return hopped(taught_by(job, made_of, taught, rows))
+    return hopped(lists_learned_from(job, made_of, taught, rows))
 
 
 def steps(found: Sequence[Taught], resamples: int = 1000) -> list[tuple[Taught, list[Interval], list[Interval]]]:

@@ -29,7 +29,7 @@ from image_retrieval.pictures import decode
 from intake.picture_files import list_pictures
 from service.learning.heads import split_groups
 from service.learning.held_out import FOLDS
-from service.learning.picture_recall import AT, Pictured, projected_recalls, recalls
+from service.learning.picture_recall import AT, PictureVectors, projected_recalls, recalls
 from service.pipeline.order import STEPS
 from service.runs.job import Job
 
@@ -65,7 +65,7 @@ class Found:
     groups: NDArray[np.int32]
 
 
-def pictured(feed: Path, model: str, folder: Path) -> tuple[Pictured, NDArray[np.str_]]:
+def pictured(feed: Path, model: str, folder: Path) -> tuple[PictureVectors, NDArray[np.str_]]:
     """Reads a feed and encodes its pictures, or opens what an earlier call encoded; with each product's category."""
     settings = Settings.read(None, feed={"groups_are_global": True}, image={"model": model})
     job = Job.start(folder / digest_of(model)[:12], feed, settings)
@@ -77,7 +77,7 @@ def pictured(feed: Path, model: str, folder: Path) -> tuple[Pictured, NDArray[np
     products, first = np.unique(owners.rows, return_index=True)
     values[products] = vectors.values[first]
     kinds = np.array([kind or "" for kind in job.catalogue.column("product_type")])
-    return Pictured(values, job.truth("evaluation").groups), kinds
+    return PictureVectors(values, job.truth("evaluation").groups), kinds
 
 
 def measure(

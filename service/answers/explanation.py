@@ -1,4 +1,4 @@
-"""Why a pair is, or is not, a candidate: where each list ranks it, and what would have brought it."""
+"""Why a pair is, or is not, a candidate: its rank in each list, and the hop that reaches it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Place:
     """Where one list ranks a product.
 
     Attributes:
-        rank: From 1; None where it is not among the first `depth`.
-        score: Its score there.
-        depth: How deep the list was asked.
+        rank: From 1; None if it is not among the first `depth`.
+        score: Its score; None likewise.
+        depth: Depth to which the list was searched.
     """
 
     rank: int | None
@@ -39,12 +39,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Hop:
-    """The cheapest way by which the hop reaches the product.
+    """The cheapest hop that reaches the product.
 
     Attributes:
-        via: The seed whose image look-up holds it.
-        text_rank: The seed's rank in the query's text list (0: the query itself): the N it takes.
-        image_rank: The product's rank in the seed's image list: the K it takes.
+        via: The seed whose image list contains it.
+        text_rank: The seed's rank in the query's text list (0: the query itself), which is the N that is needed.
+        image_rank: The product's rank in the seed's image list, which is the K that is needed.
     """
 
     via: str
@@ -57,15 +57,15 @@ class Explanation:
     """One direction of a pair: `candidate` as a candidate of `query`.
 
     Attributes:
-        query: The product asked for.
-        candidate: The product that is, or is not, among its candidates.
-        truth: What the feed's groups say: `variant`, `not a variant` or `unjudged`.
-        rank: Its rank among the candidates, None where it is none of them.
-        candidates: How many candidates the query has.
-        brought_by: In words, what brought it.
+        query: The product whose candidates are examined.
+        candidate: The product that is, or is not, among them.
+        truth: By the feed's groups: `variant`, `not a variant` or `unjudged`.
+        rank: Its rank among the candidates; None if it is not one.
+        candidates: Number of candidates of the query.
+        brought_by: The lists that it came from, in words.
         text: Its place in the query's text list.
         image: Its place in the query's image list.
-        hop: The cheapest hop that reaches it, within the lists at hand; None where none does.
+        hop: The cheapest hop that reaches it within the run's lists; None if none does.
     """
 
     query: str
@@ -95,28 +95,28 @@ class Explainer:
         self.candidates = read_candidates(job.folder.candidates, self.axis)
 
     def explain(self, query: str, candidate: str) -> Explanation:
-        """See `explain`."""
-        one, other = self.axis.row_of(query), self.axis.row_of(candidate)
+        """Explains one direction of a pair; raises `UnknownId` for an id that is not in the catalogue."""
+        query_row, candidate_row = self.axis.row_of(query), self.axis.row_of(candidate)
         depth = depths.within(self.job, depths.EXPLAINING)
-        text = self.text.neighbours(np.array([one]), depth)
-        image = self.image.neighbours(np.array([one]), depth)
-        part = self.candidates.take(np.array([one])).whole()
+        text = self.text.neighbours(np.array([query_row]), depth)
+        image = self.image.neighbours(np.array([query_row]), depth)
+        part = self.candidates.take(np.array([query_row])).whole()
         assert isinstance(part, CandidatePart)
-        at = np.flatnonzero(part.rows == other)
+        at = np.flatnonzero(part.rows == candidate_row)
         return Explanation(
             query,
             candidate,
-            self._truth(one, other),
+            self._truth(query_row, candidate_row),
             int(at[0]) + 1 if len(at) else None,
             len(part.rows),
             self._brought_by(part, int(at[0])) if len(at) else (),
-            _place(text, other, depth),
-            _place(image, other, depth),
-            self._hop(one, other, text),
+            _place(text, candidate_row, depth),
+            _place(image, candidate_row, depth),
+            self._hop(query_row, candidate_row, text),
         )
 
-    def _truth(self, one: int, other: int) -> str:
-        value = int(self.job.truth("evaluation").judge(np.array([one]), np.array([other]))[0])
+    def _truth(self, query: int, candidate: int) -> str:
+        value = int(self.job.truth("evaluation").judge(np.array([query]), np.array([candidate]))[0])
         return {VARIANT: "variant", NOT_A_VARIANT: "not a variant"}.get(value, "unjudged")
 
     def _brought_by(self, part: CandidatePart, at: int) -> tuple[str, ...]:
@@ -128,11 +128,11 @@ class Explainer:
             ways.append(f"image list of {via}, rank {part.image_rank[at]} (score {part.image_score[at]:.3f})")
         return tuple(ways)
 
-    def _hop(self, one: int, other: int, text: Run) -> Hop | None:
-        """The first seed of the walk that holds the product in the image list of greatest depth at hand."""
+    def _hop(self, query: int, candidate: int, text: Run) -> Hop | None:
+        """The first seed of the hop with the product in its image list, in the lists that the run stored."""
         lists = neighbours_run(self.job, "image").whole()
-        seeds = np.concatenate([[one], text.ranked(0)[0]])
-        held = np.flatnonzero((lists.rows == other) & np.isin(lists.query_rows, seeds))
+        seeds = np.concatenate([[query], text.ranked(0)[0]])
+        held = np.flatnonzero((lists.rows == candidate) & np.isin(lists.query_rows, seeds))
         if not len(held):
             return None
         holders = lists.query_rows[held]
@@ -141,7 +141,7 @@ class Explainer:
         return Hop(self.axis[holders[first]], int(steps[first]), int(lists.ranks[held[first]]))
 
 
-def _place(run: Run, other: int, depth: int) -> Place:
+def _place(run: Run, candidate: int, depth: int) -> Place:
     rows, scores = run.ranked(0)
-    at = np.flatnonzero(rows == other)
+    at = np.flatnonzero(rows == candidate)
     return Place(int(at[0]) + 1, float(scores[at[0]]), depth) if len(at) else Place(None, None, depth)

@@ -30,8 +30,8 @@ class Found:
         score: Cosine of its best picture with the best example.
         title: Its title.
         product_type: Its category path.
-        seller: Who offers it.
-        picture: Path of its main picture, empty without.
+        seller: Its seller.
+        picture: Path of its main picture; empty if it has none.
     """
 
     id: str
@@ -45,36 +45,40 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Searcher:
-    """Answers single queries from one run, opened once."""
+    """Answers single queries from one run, whose index is opened once.
+
+    Attributes:
+        job: The run.
+    """
 
     job: Job
 
     @cached_property
     def images(self) -> ImageLookup:
-        """The image look-up of the run."""
+        """The run's image look-up."""
         return open_image(self.job)
 
     def similar(
         self, ids: Sequence[str] = (), pictures: Sequence[Path] = (), k: int = 20, where: Filter | None = None
     ) -> list[Found]:
-        """The k products most similar to one or several examples, the examples left out.
+        """The k products most similar to one or more examples, without the examples themselves.
 
         Args:
-            ids: Products whose pictures are examples.
-            pictures: Files that are examples.
-            k: How many.
-            where: Only products that meet this condition.
+            ids: Ids of products whose pictures are examples.
+            pictures: Picture files that are examples.
+            k: Number of products.
+            where: Condition that the products must meet.
 
         Raises:
             UnknownId: An id is not in the catalogue.
             PictureError: A file can't be used, or a product has no usable picture.
+            VariantsError: There is no example.
         """
         if not ids and not pictures:
             raise VariantsError("no example to search by", "Name a product with --id or a picture with --image")
         own = [self.job.catalogue.axis.row_of(identifier) for identifier in ids]
         examples = self._examples(own, pictures)
-        one = Axis.of(["examples"])
-        queries = Owners(one, np.zeros(len(examples), np.int32))
+        queries = Owners(Axis.of(["examples"]), np.zeros(len(examples), np.int32))
         run = search_products(self.images.index, examples, queries, self.images.owners, k + len(own), where)
         return self._found(run, set(own), k)
 

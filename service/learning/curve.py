@@ -1,4 +1,4 @@
-"""The recall curve of a run, counted from lists of held-out groups."""
+"""The recall curve of a run, counted from held-out lists."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Deep:
         queries: The measured products.
         text: Their text lists.
         image: Their image lists.
-        pooled: Both lists of each, with the rank in either.
-        held_out: Where they come from.
-        fused: The hop on their fused lists; None where nothing is fused.
+        pooled: The union of both lists, with both ranks.
+        held_out: The held-out lists that these come from.
+        fused: The hop on their fused lists; None if nothing is fused.
     """
 
     queries: QuerySet
@@ -45,16 +45,16 @@ class Deep:
 
 def deep_lists(job: Job) -> Deep:
     """The lists of the measured products, as deep as the curve needs them."""
-    found, depth = held_out(job).fused_with(job.fused), depths.curve_lists(job)
-    lists = found.queries
+    measured, depth = held_out(job).fused_with(job.fused), depths.curve_lists(job)
+    lists = measured.queries
     text, image = lists.text.top(depth), lists.image.top(depth)
     fused = lists.each(hopped).top(depth) if lists.fused else None
     queries = QuerySet(lists.rows, job.truth("evaluation"))
-    return Deep(queries, text, image, pool(text, image, threads=job.threads), found, fused)
+    return Deep(queries, text, image, pool(text, image, threads=job.threads), measured, fused)
 
 
 def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
-    """Every strategy over its grid, with intervals."""
+    """Recall of every strategy over its grid of depths, with bootstrap intervals."""
     settings, merge = job.settings.evaluation, job.merge
     cuts = settings.text_depths
     weights = {"text_weight": merge.text_weight, "image_weight": merge.image_weight}
@@ -83,16 +83,16 @@ def operating_points(job: Job, deep: Deep) -> list[OperatingPoint]:
 
 
 def _walks(job: Job, deep: Deep, k: int) -> Iterator[Walk]:
-    """The hop of all queries at the greatest N, fold by fold."""
+    """The hop of all queries at the largest N, fold by fold."""
     n = depths.curve_lists(job)
     for fold in deep.held_out.queries.folds:
         yield from walks(fold.text.top(n), fold.products.image, n, k)
 
 
-def gains(job: Job, deep: Deep, made: list[OperatingPoint]) -> dict[str, Any]:
-    """The paper's comparison: text 500, image 1,000, both; empty where the catalogue is too small for it."""
-    text, image = find(made, "text", n=PAPER_TEXT), find(made, "image", k=PAPER_IMAGE)
-    both = find(made, "union", n=PAPER_TEXT, k=PAPER_IMAGE)
+def gains(job: Job, deep: Deep, curve: list[OperatingPoint]) -> dict[str, Any]:
+    """The paper's comparison: text 500, image 1,000, both; empty if the catalogue is too small."""
+    text, image = find(curve, "text", n=PAPER_TEXT), find(curve, "image", k=PAPER_IMAGE)
+    both = find(curve, "union", n=PAPER_TEXT, k=PAPER_IMAGE)
     if not (text and image and both):
         return {}
     by_text = recall(judged(deep.text, job.truth("evaluation")), PAPER_TEXT)

@@ -1,31 +1,32 @@
-"""Guesses which products of two sellers are variants, for heads to learn from where groups end at a seller.
+"""Guesses which products of two sellers are variants, so that heads can learn across sellers.
 
-A seller's groups show how his own pictures and words differ between variants. How two sellers describe the same thing
-they do not show, and half of the evidence about pictures is missing too. So each view teaches the other, as in
-co-training (Blum, Mitchell, "Combining Labeled and Unlabeled Data with Co-Training", COLT 1998): heads learned from the
-sellers' own groups make lists; pairs that are each other's nearest by *pictures* become groups for the *text* head, and
-pairs nearest by *text* become groups for the *image* head. A head never learns from what it found itself: such pairs
-are alike in its own view by choice, and would teach it that variants hardly differ.
+A seller's groups show how his own pictures and words differ between variants. They do not show how two sellers describe
+the same thing. So each view labels pairs for the other, as in co-training (Blum, Mitchell, "Combining Labeled and
+Unlabeled Data with Co-Training", COLT 1998): heads learned from the sellers' own groups make lists; pairs that are each
+other's nearest by *pictures* become groups for the *text* head, and pairs nearest by *text* become groups for the
+*image* head. A head never learns from pairs that it found itself: these are similar in its own view by selection, and
+would suggest that variants hardly differ.
 
-How many of the pairs are right is estimated without asking for a single label, and where too few are, none is used. Of
-two lower bounds the greater counts:
+The share of pairs that are right (the precision) is estimated without labels, and guesses are used only down to a
+minimum precision. The larger of two lower bounds counts:
 
-* **By score.** What is no variant looks like the pairs that are each other's nearest *within* a seller without
-  standing in one group. As many of these are expected among two sellers' pairs of the same score (targets and decoys:
-  Elias, Gygi, Nature Methods 2007; the one added to the count is Barber and Candès', Annals of Statistics 2015). Where
-  a view knows who is speaking, as texts do, decoys stand nearer than true pairs, and this bound says nothing.
-* **By agreement.** The other view, too, finds the two near each other, more often than it finds decoys near. Agreement
-  beyond that of decoys is the share of variants, or less where variants do not always agree. This asks that the two
-  views have not learned from each other yet, so guessing once more from heads that learned from guesses is no use: the
-  estimate said .65 where .48 were right.
+* **By score.** Wrong pairs look like pairs that are each other's nearest *within* a seller without being in the same
+  known group (decoys). As many wrong pairs are expected between two sellers as there are decoys with the same score or
+  a higher one. Elias and Gygi, "Target-decoy search strategy for increased confidence in large-scale protein
+  identifications by mass spectrometry", Nature Methods 4, 2007; the +1 in the count is from Barber and Candès,
+  "Controlling the false discovery rate via knockoffs", Annals of Statistics 43, 2015. If a view also reflects the
+  seller, as texts do, decoys are nearer than true pairs, and this bound is useless.
+* **By agreement.** The other view also ranks the two near each other, more often than it does for decoys. Agreement
+  beyond that of decoys is the share of variants, or less if the views do not agree on every variant. This assumes that
+  the two views have not learned from each other yet. So guessing is not repeated with heads that learned from guesses:
+  the estimate would be too high.
 
-Where sellers offer different things all pairs are wrong, both bounds are near zero, and nothing is guessed. A decoy
-that is a variant after all (a seller who states no groups) makes both bounds smaller, never greater.
+If sellers offer different things, all pairs are wrong, both bounds are near zero, and nothing is guessed. A decoy that
+is a variant after all (of a seller who states no groups) makes both bounds smaller, never larger.
 
-**Guesses are for learning alone, never for measuring.** What is not guessed stays unjudged and is no negative. A head
-remembers a guess about a product: it then finds this very pair again, which says nothing about products that were not
-guessed about. To measure what a head will do elsewhere, leave the products that are measured out of guesses
-(`leave_out`).
+**Guesses are for learning only, never for measuring.** Pairs that are not guessed stay unjudged and are no negatives. A
+head remembers a guess about a product: it finds this pair again, which says nothing about products without a guess. To
+measure a head, leave the measured products out of the guesses (`leave_out`).
 """
 
 from __future__ import annotations
@@ -44,36 +45,37 @@ from fusion.merge.hubs import correct_hubs, nearness
 Rows = NDArray[np.int64]
 
 LEAST_BY_PICTURES = 0.35
-"""Guesses by pictures are used down to where so many of them are right, by the estimate. A text head learns how sellers
-differ in their words even from pairs that are merely alike, and more pairs teach it more."""
+"""Minimum estimated precision of guesses by pictures. It is low, because a text head learns how sellers differ in their
+words even from pairs that are merely similar, and more pairs help more."""
 
 LEAST_BY_TEXTS = 0.65
-"""The same for guesses by text. An image head has known groups of each seller to learn from; wrong pairs spoil it."""
+"""Minimum estimated precision of guesses by text. An image head already learns well from each seller's own groups, and
+wrong pairs harm it."""
 
 FEWEST = 50
-"""Fewer guesses than this are not worth an estimate, and none is used."""
+"""With fewer guesses than this the estimate is unreliable, and none is used."""
 
 AGREEING = 10
-"""Two views agree on a pair when either product is among so many first of the other's seller in the other view."""
+"""The other view agrees on a pair if each product is among so many first of its seller's in the other's list."""
 
 _ERRORS = 2.0
-"""Standard errors by which agreement, and a count of decoys, may be off to our cost."""
+"""Safety margin of both bounds, in standard errors."""
 
 _BLOCK = 2**22
-"""Entries of lists looked at at once."""
+"""Entries of lists processed at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guesses:
-    """Pairs of two sellers' products that are probably variants, the surest first.
+    """Pairs of two sellers' products that are probably variants, most certain first.
 
     Attributes:
         left: One row of each pair, int64 (m,).
         right: The other row.
         considered: Pairs of two sellers' products that are each other's nearest.
-        decoys: Such pairs within a seller, that are not known to be variants.
-        precision: Estimated share of the guesses that are right, a lower bound; NaN where none is used.
-        certain: How many of the pairs, the first, were no guesses: they share a product number.
+        decoys: Such pairs within a seller that are not known variants.
+        precision: Estimated share of the guesses that are right, a lower bound; NaN if no guess is used.
+        certain: How many pairs at the beginning are not guesses: they share a product number.
     """
 
     left: Rows
@@ -95,8 +97,8 @@ class Guesses:
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
-    """What each head learns from besides known groups.
+class GuessesByHead:
+    """The pairs that each head learns from besides known groups.
 
     Attributes:
         text: For the text head: pairs found by pictures.
@@ -109,12 +111,12 @@ class Taught:
 
 @dataclass(frozen=True, eq=False)
 class _Nearest:
-    """Pairs of products that are each other's nearest, each among the other's seller's products.
+    """Pairs of products, each the nearest to the other among its seller's products.
 
     Attributes:
         left: One row, int64 (m,).
-        right: The other row, greater than the left.
-        scores: The lower of both directions' scores, float64 (m,).
+        right: The other row, larger than the left.
+        scores: The lower of the two directions' scores, float64 (m,).
     """
 
     left: Rows
@@ -137,39 +139,38 @@ def guessed_pairs(
     *,
     leave_out: NDArray[np.bool_] | None = None,
     certain: tuple[Rows, Rows] | None = None,
-) -> Taught:
-    """Guesses, from lists of both views, which pairs of two sellers' products are variants.
+) -> GuessesByHead:
+    """Guesses from the lists of both views which pairs of two sellers' products are variants.
 
     Args:
-        text: Text lists of every product, by a head that was learned from the sellers' own groups (or from none).
+        text: Text lists of every product, by a head learned from the sellers' own groups (or from none).
         image: Image lists of every product, likewise.
-        groups: Each product's known group within its seller, −1 where none is known, (n,). Groups that may not be
-            learned from are −1 too.
-        sellers: Number of each product's seller, −1 where it is not named: no pair holds such a product, (n,).
-        leave_out: Products about which nothing may be guessed, bool (n,): those that will be measured.
-        certain: Rows of pairs that are known to be the same thing, such as `pairs_of_equal_numbers` finds.
+        groups: Each product's known group within its seller, (n,); −1 without, or if it may not be learned from.
+        sellers: Number of each product's seller, (n,); −1 if unknown, then the product is in no pair.
+        leave_out: Products excluded from guesses because they will be measured, bool (n,).
+        certain: Rows of pairs known to be the same product, such as those of `pairs_of_equal_numbers`.
 
     Returns:
-        What each head may learn from: join the pairs to the known groups with `heads.with_guesses`.
+        Pairs for each head; `heads.with_guesses` joins them to the known groups.
     """
     text.items.require(image.items, "text lists and image lists")
     free = (np.asarray(sellers) >= 0) & ~(np.zeros(len(groups), bool) if leave_out is None else leave_out)
-    told = _Told(np.asarray(groups, np.int64), np.asarray(sellers, np.int64), free)
+    known = _Known(np.asarray(groups, np.int64), np.asarray(sellers, np.int64), free)
     lists = [correct_hubs(run, nearness(run)) if len(run) else run for run in (text, image)]
-    sure = _certain(certain, told)
-    return Taught(
-        text=_guess(lists[1], lists[0], told, sure, LEAST_BY_PICTURES),
-        image=_guess(lists[0], lists[1], told, sure, LEAST_BY_TEXTS),
+    sure = _certain(certain, known)
+    return GuessesByHead(
+        text=_guess(lists[1], lists[0], known, sure, LEAST_BY_PICTURES),
+        image=_guess(lists[0], lists[1], known, sure, LEAST_BY_TEXTS),
     )
 
 
 def pairs_of_equal_numbers(catalogue: Catalogue, sellers: NDArray[np.integer]) -> tuple[Rows, Rows]:
-    """Pairs of two sellers' products that carry the same GTIN, or the same part number of the same brand.
+    """Pairs of two sellers' products with the same GTIN, or the same brand and part number.
 
-    A number that a seller gives to several of his products is no product's number ("n/a", "1") and joins nothing.
-    GTINs whose check digit is wrong (GS1 General Specifications, section 7.9) are no numbers either.
+    A number that a seller gives to several products ("n/a", "1") does not identify a product and is ignored. So is a
+    GTIN with a wrong check digit (GS1 General Specifications, section 7.9).
     """
-    gtins = [_gtin(one) for one in catalogue.column("gtin")]
+    gtins = [_gtin(text) for text in catalogue.column("gtin")]
     parts = [
         f"{brand.strip().casefold()}\n{part.strip().casefold()}" if brand.strip() and part.strip() else ""
         for brand, part in zip(catalogue.column("brand"), catalogue.column("mpn"), strict=True)
@@ -180,7 +181,7 @@ def pairs_of_equal_numbers(catalogue: Catalogue, sellers: NDArray[np.integer]) -
 
 
 def _gtin(text: str) -> str:
-    """A GTIN as fourteen digits; empty where it is none."""
+    """The GTIN as fourteen digits; empty if the text is not a GTIN."""
     digits = "".join(text.split()).replace("-", "")
     if not (digits.isascii() and digits.isdigit() and len(digits) in (8, 12, 13, 14) and digits.strip("0")):
         return ""
@@ -190,7 +191,7 @@ def _gtin(text: str) -> str:
 
 
 def _of_equal(numbers: NDArray[np.object_], sellers: NDArray[np.integer]) -> Rows:
-    """Pairs of neighbours among the products that carry one number, int64 (m, 2)."""
+    """Products with the same number, linked in a chain of pairs, int64 (m, 2)."""
     rows = np.flatnonzero((numbers != "") & (sellers >= 0))
     codes = np.unique(numbers[rows].astype(str), return_inverse=True)[1].reshape(-1)
     _, carriers, times = np.unique(np.stack([codes, sellers[rows]]), axis=1, return_inverse=True, return_counts=True)
@@ -204,13 +205,13 @@ def _of_equal(numbers: NDArray[np.object_], sellers: NDArray[np.integer]) -> Row
 
 
 @dataclass(frozen=True, eq=False)
-class _Told:
-    """What is known about the products.
+class _Known:
+    """Known groups and sellers of the products.
 
     Attributes:
         groups: int64 (n,): known group within its seller, −1 without.
-        sellers: int64 (n,): seller, −1 where not named.
-        free: bool (n,): whether anything may be guessed about it.
+        sellers: int64 (n,): seller, −1 if unknown.
+        free: bool (n,): whether it may be in a guess.
     """
 
     groups: Rows
@@ -219,29 +220,29 @@ class _Told:
 
     def variants(self, left: Rows, right: Rows) -> NDArray[np.bool_]:
         """Which pairs are known to be variants."""
-        known: NDArray[np.bool_] = (self.groups[left] >= 0) & (self.groups[left] == self.groups[right])
-        return known
+        same: NDArray[np.bool_] = (self.groups[left] >= 0) & (self.groups[left] == self.groups[right])
+        return same
 
 
-def _certain(pairs: tuple[Rows, Rows] | None, told: _Told) -> _Nearest:
-    """The pairs that need no guess, without those about which nothing may be learned."""
+def _certain(pairs: tuple[Rows, Rows] | None, known: _Known) -> _Nearest:
+    """The certain pairs, without products that are left out."""
     left, right = (np.asarray(side, np.int64) for side in pairs or ((), ()))
     sure = _Nearest(left, right, np.full(len(left), np.inf))
-    return sure.take(told.free[left] & told.free[right])
+    return sure.take(known.free[left] & known.free[right])
 
 
-def _guess(found: Run, judge: Run, told: _Told, certain: _Nearest, least: float) -> Guesses:
-    """Pairs by one view, judged by their scores and by the other view."""
-    nearest = _nearest(found, told)
-    across = told.sellers[nearest.left] != told.sellers[nearest.right]
+def _guess(found: Run, judge: Run, known: _Known, certain: _Nearest, least_precision: float) -> Guesses:
+    """Pairs found in one view; their precision is estimated from their scores and from the other view."""
+    nearest = _nearest(found, known)
+    across = known.sellers[nearest.left] != known.sellers[nearest.right]
     targets, decoys = nearest.take(across), nearest.take(~across)
     targets = targets.take(np.lexsort((targets.right, targets.left, -targets.scores)))
-    precision = np.maximum(_by_score(targets, decoys, told), _by_agreement(targets, decoys, judge, told))
-    enough = np.flatnonzero(precision >= least)
+    precision = np.maximum(_by_score(targets, decoys, known), _by_agreement(targets, decoys, judge, known))
+    enough = np.flatnonzero(precision >= least_precision)
     count = int(enough[-1]) + 1 if len(enough) and enough[-1] + 1 >= FEWEST else 0
     used = targets.take(np.arange(count))
     left, right = np.concatenate([certain.left, used.left]), np.concatenate([certain.right, used.right])
-    kept = _consistent(left, right, told)
+    kept = _consistent(left, right, known)
     return Guesses(
         left=left[kept],
         right=right[kept],
@@ -252,25 +253,25 @@ def _guess(found: Run, judge: Run, told: _Told, certain: _Nearest, least: float)
     )
 
 
-def _nearest(run: Run, told: _Told) -> _Nearest:
-    """All pairs that are each other's first: of the other's seller, or of the own one outside the known group."""
-    count = int(told.sellers.max(initial=0)) + 1
-    keys, items, scores = _firsts(run, told, count)
-    # The way back: the first of the query's own seller in the list of what it found.
+def _nearest(run: Run, known: _Known) -> _Nearest:
+    """All mutual nearest pairs: of two sellers, or of one seller but not known variants."""
+    count = int(known.sellers.max(initial=0)) + 1
+    keys, items, scores = _firsts(run, known, count)
+    # The reverse look-up: the first product of the query's seller in the found product's list.
     queries = keys // count
-    back = items * count + told.sellers[queries]
-    place = np.minimum(np.searchsorted(keys, back), max(0, len(keys) - 1))
-    mutual = (queries < items) & (keys[place] == back) & (items[place] == queries)
+    reverse = items * count + known.sellers[queries]
+    place = np.minimum(np.searchsorted(keys, reverse), max(0, len(keys) - 1))
+    mutual = (queries < items) & (keys[place] == reverse) & (items[place] == queries)
     return _Nearest(queries[mutual], items[mutual], np.minimum(scores, scores[place])[mutual])
 
 
-def _firsts(run: Run, told: _Told, count: int) -> tuple[Rows, Rows, NDArray[np.float64]]:
-    """For each free product and each seller in its list the first: key product · sellers + seller, ascending."""
+def _firsts(run: Run, known: _Known, count: int) -> tuple[Rows, Rows, NDArray[np.float64]]:
+    """The first product of each seller in each free product's list; keys are product · sellers + seller, ascending."""
     keys, items, scores = [], [], []
     for part in _blocks(run):
         queries, rows = part.query_rows.astype(np.int64), part.rows.astype(np.int64)
-        kept = told.free[queries] & told.free[rows] & ~told.variants(queries, rows)
-        key = queries[kept] * count + told.sellers[rows[kept]]
+        kept = known.free[queries] & known.free[rows] & ~known.variants(queries, rows)
+        key = queries[kept] * count + known.sellers[rows[kept]]
         first, place = np.unique(key, return_index=True)
         keys.append(first)
         items.append(rows[kept][place])
@@ -280,7 +281,7 @@ def _firsts(run: Run, told: _Told, count: int) -> tuple[Rows, Rows, NDArray[np.f
 
 
 def _blocks(run: Run) -> Iterator[Part]:
-    """The lists of some queries at a time."""
+    """The run in blocks of queries."""
     for part in run.parts:
         size = max(1, _BLOCK // max(1, int(part.counts.max(initial=1))))
         for low in range(0, len(part.counts), size):
@@ -288,79 +289,79 @@ def _blocks(run: Run) -> Iterator[Part]:
             yield Part(part.start + low, block.offsets, block.rows, block.scores)
 
 
-def _by_score(targets: _Nearest, decoys: _Nearest, told: _Told) -> NDArray[np.float64]:
-    """Share of the first 1, 2 … pairs that are right, by how many decoys score as high.
+def _by_score(targets: _Nearest, decoys: _Nearest, known: _Known) -> NDArray[np.float64]:
+    """Estimated precision of the first 1, 2, … pairs, from the number of decoys that score as high.
 
-    Each seller's decoys stand in for the wrong pairs with every other seller: two sets of n products have about as
-    many pairs of mutual neighbours between them as both have within.
+    Each seller's decoys represent the wrong pairs with every other seller: two sets of n products have about as many
+    pairs of mutual neighbours between them as within the two together.
     """
-    others = max(0, len(np.unique(told.sellers[told.free])) - 1)
+    others = max(0, len(np.unique(known.sellers[known.free])) - 1)
     ordered = np.sort(decoys.scores)
     as_high = len(ordered) - np.searchsorted(ordered, targets.scores, side="left")
     wrong = others * (as_high + 1.0 + _ERRORS * np.sqrt(as_high))
     return 1 - wrong / np.arange(1, len(targets) + 1)
 
 
-def _by_agreement(targets: _Nearest, decoys: _Nearest, judge: Run, told: _Told) -> NDArray[np.float64]:
-    """Share of the first 1, 2 … pairs that are right, by how often the other view agrees beyond decoys."""
+def _by_agreement(targets: _Nearest, decoys: _Nearest, judge: Run, known: _Known) -> NDArray[np.float64]:
+    """Estimated precision of the first 1, 2, … pairs, from how much more often the other view agrees than on decoys."""
     if not len(decoys):
         return np.full(len(targets), -np.inf)
-    by_chance = float(_agrees(decoys, judge, told).mean())
+    by_chance = float(_agrees(decoys, judge, known).mean())
     counts = np.arange(1, len(targets) + 1)
-    share = np.cumsum(_agrees(targets, judge, told)) / counts
+    share = np.cumsum(_agrees(targets, judge, known)) / counts
     error = np.sqrt(share * (1 - share) / counts + by_chance * (1 - by_chance) / len(decoys))
     return (share - _ERRORS * error - by_chance) / max(1 - by_chance, 1e-9)
 
 
-def _agrees(pairs: _Nearest, judge: Run, told: _Told) -> NDArray[np.bool_]:
-    """Whether each of a pair is among the first of its seller in the other's list, outside known groups."""
+def _agrees(pairs: _Nearest, judge: Run, known: _Known) -> NDArray[np.bool_]:
+    """Whether each product of a pair is among the first of its seller in the other's list, known variants aside."""
     lists = judge.whole()
-    return _near(pairs.left, pairs.right, lists, told) & _near(pairs.right, pairs.left, lists, told)
+    return _near(pairs.left, pairs.right, lists, known) & _near(pairs.right, pairs.left, lists, known)
 
 
-def _near(queries: Rows, wanted: Rows, lists: Part, told: _Told) -> NDArray[np.bool_]:
+def _near(queries: Rows, wanted: Rows, lists: Part, known: _Known) -> NDArray[np.bool_]:
     near = np.zeros(len(queries), bool)
     size = max(1, _BLOCK // max(1, int(lists.counts.max(initial=1))))
     for low in range(0, len(queries), size):
-        own, one = queries[low : low + size], wanted[low : low + size]
+        own, target = queries[low : low + size], wanted[low : low + size]
         part = lists.take(own)
         query, rows = part.query_rows, part.rows.astype(np.int64)
-        kept = (told.sellers[rows] == told.sellers[one[query]]) & ~told.variants(own[query], rows)
+        kept = (known.sellers[rows] == known.sellers[target[query]]) & ~known.variants(own[query], rows)
         listed = part.keep(kept)
-        hit = (listed.rows == one[listed.query_rows]) & (listed.ranks <= AGREEING)
+        hit = (listed.rows == target[listed.query_rows]) & (listed.ranks <= AGREEING)
         near[low + listed.query_rows[hit]] = True
     return near
 
 
-def _consistent(left: Rows, right: Rows, told: _Told) -> NDArray[np.bool_]:
-    """Which pairs to keep: not those that would join two groups which one seller keeps apart; the surest come first."""
-    joined = _Joined(told)
+def _consistent(left: Rows, right: Rows, known: _Known) -> NDArray[np.bool_]:
+    """Which pairs to keep: none that would join two different groups of one seller; most certain first."""
+    joined = _Joined(known)
     return np.array([joined.join(*pair) for pair in zip(left.tolist(), right.tolist(), strict=True)], bool)
 
 
 class _Joined:
-    """Sets of products that grow by pairs and never hold two groups of one seller."""
+    """Sets of products, joined pair by pair, that never contain two groups of one seller."""
 
-    def __init__(self, told: _Told) -> None:
-        n = len(told.groups)
-        known = told.groups >= 0
+    def __init__(self, known: _Known) -> None:
+        n = len(known.groups)
+        grouped = known.groups >= 0
         names, first, members = np.unique(
-            np.where(known, n + told.groups, np.arange(n)), return_index=True, return_inverse=True
+            np.where(grouped, n + known.groups, np.arange(n)), return_index=True, return_inverse=True
         )
         self._set_of = members.reshape(-1)
         self._parents = np.arange(len(names)).tolist()
         self._stated: list[dict[int, int]] = [
-            {int(told.sellers[row]): int(told.groups[row])} if known[row] else {} for row in first
+            {int(known.sellers[row]): int(known.groups[row])} if grouped[row] else {} for row in first
         ]
 
     def join(self, left: int, right: int) -> bool:
-        """Makes one set of the sets of two products; False where a seller keeps parts of them apart."""
-        one, other = self._root(int(self._set_of[left])), self._root(int(self._set_of[right]))
-        mine, theirs = self._stated[one], self._stated[other]
+        """Joins the sets of two products; False if that would join two groups of one seller."""
+        first, second = self._root(int(self._set_of[left])), self._root(int(self._set_of[right]))
+        mine, theirs = self._stated[first], self._stated[second]
         if any(theirs.get(seller, group) != group for seller, group in mine.items()):
             return False
-        if one != other:
-            self._parents[other] = one
+        if first != second:
+            self._parents[second] = first
             mine.update(theirs)
         return True
 

@@ -1,19 +1,18 @@
 """Learns a `Projection` from known groups, in closed form.
 
 Variants differ in what does not matter (colour, size, print) and agree in what does. The covariance of vectors
-*within* groups tells the one from the other: whitened by it, the directions in which variants differ shrink, and
-of what is left the directions in which the whole catalogue varies most are kept. This is linear discriminant
+*within* groups shows in which directions variants differ. Whitening by it shrinks these directions; of the result, the
+directions in which the whole catalogue varies most are kept. This is linear discriminant
 analysis (Fukunaga, *Introduction to Statistical Pattern Recognition*, 1990, chapter 10), with the total covariance
-in the place of the between-class one and the within-group covariance shrunk twice:
+instead of the between-class one and the within-group covariance shrunk twice:
 
-* towards the total covariance, by the evidence there is (the mean of an inverse-Wishart posterior). Without any
-  groups this is whitening of the principal components, which needs no labels, so a few groups change little and
-  many decide;
+* towards the total covariance, the less the more groups there are (the mean of an inverse-Wishart posterior). Without
+  any groups this is whitening of the principal components, which needs no labels;
 * towards a multiple of the identity, by a share chosen by cross-validation over groups.
 
 **Nothing is treated as a negative.** Only differences within groups and the covariance of all vectors are used.
-That two products stand in different groups, or in none, or with different sellers, never enters: a seller's group
-says nothing about other sellers' products, and a product without a group may have variants all the same.
+That two products are in different groups, in none, or of different sellers is not used: a seller's group says nothing
+about other sellers' products, and a product without a group may still have variants.
 """
 
 from __future__ import annotations
@@ -34,50 +33,50 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 DIMENSIONS = 192
-"""Directions kept. More find more where few groups are known, and cost some of the long lists: on photographs and
-texts of clothes 192 lose at most about .01 of recall@100 to 128, and win .01 to .04 of recall@10 without any groups."""
+"""Directions kept. More of them raise recall in short lists when few groups are known, and lower it slightly in long
+lists; see docs/notes-on-planning.md."""
 
 PRINCIPAL = 640
 """Principal components in which covariances are taken."""
 
 SHRINKAGES = (0.1, 0.03, 0.2, 0.35, 0.5)
-"""Shares of the identity tried; the first is taken where there are too few groups to choose."""
+"""Shares of the identity tried; the first is used if there are too few groups to choose."""
 
 _PRIOR = 100.0
-"""Degrees of freedom that the total covariance counts for as the guess at the one within groups."""
+"""Degrees of freedom of the prior: the total covariance as a first estimate of the one within groups."""
 
 _FEWEST = 30
-"""Groups from which on the shrinkage is chosen by cross-validation."""
+"""Minimum number of groups for choosing the shrinkage by cross-validation."""
 
 _FOLDS = 3
 
 _MOST_DEGREES = 10.0
-"""Weight of one group, at most, in degrees of freedom: groups of thousands must not decide for all others."""
+"""Maximum weight of one group, in degrees of freedom, so that very large groups do not dominate."""
 
 _MOST_MEMBERS = 256
-"""Members of one group that are read, at most."""
+"""Maximum number of members read of one group."""
 
 _QUERIES, _POOL = 800, 4000
-"""Cross-validation: queries of a fold at most, and other products among which they are looked for."""
+"""Cross-validation: maximum number of queries of a fold, and of other products in the pool that is searched."""
 
 _DEPTHS = (10, 100)
-"""The shrinkage is chosen by the mean of recall at these depths: short lists alone ask for less of it than long ones
-can bear."""
+"""The shrinkage is chosen by the mean of recall at these depths. Short lists alone would choose too little for long
+lists."""
 
 _TILE = 128
-"""Queries that meet the pool at once."""
+"""Queries compared with the pool at once."""
 
 _BLOCK = 2**22
 """Numbers of the input held as float32 at once (16 MiB)."""
 
 _WHOLE = 1024
-"""Widest vectors whose whole covariance is held; of wider ones the leading directions are found by iteration."""
+"""Maximum width of vectors whose full covariance is computed; for wider ones the leading directions are iterated."""
 
 _SAMPLE = 32_768
 """Vectors from which the leading directions of wide vectors are found."""
 
 _LEAST = 1e-7
-"""Directions with a smaller share of the greatest variance are rounding, not data."""
+"""Directions with a smaller share of the largest variance are rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,16 @@ class Learned:
     """What a head was learned from, and how.
 
     Attributes:
-        vectors: Vectors that are not zero; the total covariance is theirs.
-        groups: Known groups with at least two distinct vectors.
-        products: Distinct vectors in these groups.
-        pairs: Pairs of them.
+        vectors: Number of vectors that are not zero; the total covariance is computed from them.
+        groups: Number of known groups with at least two distinct vectors.
+        products: Number of distinct vectors in these groups.
+        pairs: Number of pairs of them within groups.
         degrees: Degrees of freedom of the within-group covariance, groups capped.
-        evidence: Share of that covariance in the one used; the rest is the total covariance.
-        principal: Principal components in which both were taken.
-        shrinkage: Share of the identity in the one used.
-        recalls: Share of the identity → mean of recall@10 and recall@100 on groups held out, among a sample of the
-            products; empty where there were too few groups to choose by that.
+        evidence: Share of the within-group covariance in the estimate; the rest is the total covariance.
+        principal: Number of principal components.
+        shrinkage: Share of the identity in the estimate.
+        recalls: Share of the identity → mean of recall@10 and recall@100 on held-out groups, among a sample of the
+            products; empty if there were too few groups.
     """
 
     vectors: int
@@ -109,7 +108,7 @@ class Learned:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"recalls": [list(one) for one in sorted(self.recalls.items())]}
+        return asdict(self) | {"recalls": [list(pair) for pair in sorted(self.recalls.items())]}
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,14 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Principal components: where the vectors' mean is, and the directions in which they vary.
+    """Principal components: the mean of the vectors, and the directions in which they vary.
 
-    No group has a part in them, so heads learned from different groups of the same vectors can share one.
+    They do not depend on groups, so heads learned from different groups of the same vectors can share them.
 
     Attributes:
         present: bool (n,): which vectors are not zero.
         mean: float32 (D,).
-        directions: float32 (D, p), orthonormal columns, the greatest variance first.
+        directions: float32 (D, p), orthonormal columns, largest variance first.
         variances: float64 (p,).
     """
 
@@ -140,24 +139,24 @@ class Frame:
 
     @property
     def total(self) -> Matrix:
-        """The total covariance in these directions, its mean variance one."""
+        """The total covariance in these directions, scaled to a mean variance of one."""
         return np.diag(self.variances / self.variances.mean())
 
     def place(self, block: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Vectors, (n, D), in these directions, float32 (n, p)."""
+        """Projects vectors (n, D) to these directions, float32 (n, p)."""
         return np.asarray((np.asarray(block, np.float32) - self.mean) @ self.directions, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class _Within:
-    """Sums of squares within groups, for each fold; a fold's own groups can be left out of the sum.
+    """Sums of squares within groups, for each fold, so that one fold can be left out.
 
     Attributes:
         scatters: float64 (folds, p, p).
         degrees: float64 (folds,).
-        groups: Groups in all.
-        products: Their distinct vectors.
-        pairs: Pairs of these.
+        groups: Number of groups.
+        products: Number of their distinct vectors.
+        pairs: Number of pairs of these.
     """
 
     scatters: Matrix
@@ -167,7 +166,7 @@ class _Within:
     pairs: int
 
     def covariance(self, prior: Matrix, without: int = -1) -> Matrix:
-        """The covariance within groups, shrunk towards `prior` by evidence, its mean variance one."""
+        """The covariance within groups, shrunk towards `prior`, scaled to a mean variance of one."""
         used = np.arange(len(self.degrees)) != without
         scatter, evidence = self.scatters[used].sum(axis=0), _evidence(float(self.degrees[used].sum()))
         scale = np.trace(scatter) / len(prior)
@@ -185,34 +184,34 @@ def learn_head(
     frame: Frame | None = None,
     shrinkages: Sequence[float] = SHRINKAGES,
 ) -> Head:
-    """Learns the projection that brings variants together; with no known groups, one that needs none.
+    """Learns the projection that brings variants together; without known groups it only whitens.
 
     Vectors are read in blocks, from memory or from a file mapped into it, and only sums of D × D (or D × p, for
-    wide vectors) are held. Rows of zeros stand for products without a picture or text and are passed over.
-    Vectors that are the same within a group (sizes that share one photo) count once: they show no difference.
+    wide vectors) are held in memory. Rows of zeros are products without a picture or text and are skipped.
+    Identical vectors within a group (sizes that share one photo) count once, since they show no difference.
 
     Args:
         values: The vectors, float16 or float32 (n, D).
-        groups: Each product's group, −1 where none is known, (n,). Where groups are one seller's, equal numbers
-            must mean the same seller and group, as in `Qrels.groups`.
-        made_for: The vectors' version.
-        dimensions: d of the projection; fewer where the vectors vary in fewer directions.
-        principal: Principal components in which covariances are taken.
+        groups: Each product's group, −1 if unknown, (n,). If each seller has its own groups, equal numbers must mean
+            the same seller and group, as in `Qrels.groups`.
+        made_for: The version of the vectors.
+        dimensions: Dimensions of the projection; fewer if the vectors vary in fewer directions.
+        principal: Number of principal components in which covariances are computed.
         seed: Seed of folds and samples.
-        frame: The principal components, where they were found before.
-        shrinkages: Shares of the identity to choose from; the first is taken where there is no choice.
+        frame: The principal components, if already computed.
+        shrinkages: Shares of the identity to choose from; the first is used if there are too few groups.
 
     Raises:
-        AxisMismatch: There is not one group a vector.
-        VariantsError: A vector holds a number that is not finite, or all vectors are the same.
+        AxisMismatch: The numbers of groups and vectors differ.
+        VariantsError: A vector has a number that is not finite, or all vectors are the same.
     """
     if values.ndim != 2 or groups.shape != values.shape[:1]:
-        raise AxisMismatch(f"vectors of {values.shape} can't have groups of {groups.shape}")
+        raise AxisMismatch(f"vectors of shape {values.shape} need one group each; groups have the shape {groups.shape}")
     frame = frame or frame_of(values, principal, seed)
-    known = _of_several(np.where(frame.present, np.asarray(groups, np.int64), -1))
+    known = _several_members(np.where(frame.present, np.asarray(groups, np.int64), -1))
     folds = split_groups(known, _FOLDS, seed)
     within = _within(values, known, folds, frame, seed)
-    with threadpool_limits(1):  # On a busy machine several threads wait for each other over matrices this small.
+    with threadpool_limits(1):  # Matrices this small are slower with several threads on a busy machine.
         choice = len(shrinkages) > 1 and within.groups >= _FEWEST
         recalls = _recalls(values, known, folds, frame, within, dimensions, seed, shrinkages) if choice else {}
         shrinkage = max(shrinkages, key=lambda share: recalls.get(share, -1.0)) if recalls else shrinkages[0]
@@ -233,14 +232,14 @@ def learn_head(
 
 
 def split_groups(groups: NDArray[np.integer], folds: int, seed: int) -> NDArray[np.int64]:
-    """Deals whole groups out to folds, at random and as evenly as their number allows.
+    """Deals whole groups to folds, at random and as evenly as possible.
 
-    Anything learned is measured on groups it did not see. A split by product or by pair would leave a query's
-    own variants among what was learned from.
+    Whatever is learned is measured on groups that it has not seen. A split by product or by pair would leave a query's
+    own variants in the training data.
 
     Args:
-        groups: Each product's group, −1 where none is known, (n,).
-        folds: How many.
+        groups: Each product's group, −1 if unknown, (n,).
+        folds: Number of folds.
         seed: Seed of the draw.
 
     Returns:
@@ -257,18 +256,18 @@ def split_groups(groups: NDArray[np.integer], folds: int, seed: int) -> NDArray[
 def with_guesses(
     groups: NDArray[np.integer], left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> NDArray[np.int64]:
-    """Joins groups by guessed pairs, where what is known leaves out what matters.
+    """Joins groups by guessed pairs, so that heads also learn how sellers differ.
 
-    One seller's groups do not show how two sellers describe the same thing. Pairs of two sellers' products that
-    are each other's nearest by picture do, though half of them are wrong: a text head learned from groups joined
-    by them comes close to one learned from groups that hold across sellers (and the other way round, for pictures).
+    One seller's groups do not show how two sellers describe the same thing. Pairs of two sellers' products that are
+    each other's nearest by picture do, even if half of them are wrong: a text head learned from groups joined by them
+    is nearly as good as one learned from groups shared by all sellers (and likewise for pictures).
 
-    Guesses are for learning alone, never for measuring. A head learned from a guess about a product also
-    remembers that guess: measured on this product, or fused with the list the guess came from, it looks far better
-    than it is. Leave out every pair that touches a product which will be measured.
+    Guesses are for learning only, never for measuring. A head remembers the guesses that it learned from: measured on
+    these products, or fused with the lists that the guesses came from, it looks far better than it is. Leave out every
+    pair with a product that will be measured.
 
     Args:
-        groups: Each product's group, −1 where none is known, (n,).
+        groups: Each product's group, −1 if unknown, (n,).
         left: One row of each guessed pair, (m,).
         right: The other row.
 
@@ -279,21 +278,21 @@ def with_guesses(
     from scipy.sparse.csgraph import connected_components
 
     n, known = len(groups), np.flatnonzero(groups >= 0)
-    # A node for each product and one for each group: members hang on their group.
+    # One node for each product and one for each group; members are linked to their group.
     names, members = np.unique(groups[known], return_inverse=True)
     heads = np.concatenate([known, left])
     tails = np.concatenate([n + members.reshape(-1), right])
     size = n + len(names)
     linked = coo_matrix((np.ones(len(heads), np.int8), (heads, tails)), shape=(size, size))
     joined: Rows = connected_components(linked, directed=False)[1][:n].astype(np.int64)
-    said = np.zeros(n, bool)
-    said[heads] = True
-    said[right] = True
-    return np.where(said, joined, -1)
+    linked_rows = np.zeros(n, bool)
+    linked_rows[heads] = True
+    linked_rows[right] = True
+    return np.where(linked_rows, joined, -1)
 
 
-def _of_several(groups: Rows) -> Rows:
-    """The groups of two or more; −1 for all others."""
+def _several_members(groups: Rows) -> Rows:
+    """Groups of two or more products; −1 for all others."""
     names, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     return np.where((names < 0) | (sizes < 2), -1, names)[members.reshape(-1)]
 
@@ -308,14 +307,14 @@ def _blocks(rows: Rows, width: int) -> Iterator[Rows]:
 
 
 def _present(values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which rows are not zero; refuses numbers that are not finite."""
+    """Which rows are not zero; raises `VariantsError` for numbers that are not finite."""
     present = np.zeros(len(values), bool)
     for rows in _blocks(np.arange(len(values)), values.shape[1]):
         block = values[rows[0] : rows[-1] + 1]
         broken = np.flatnonzero(~np.isfinite(block).all(axis=1))
         if len(broken):
             raise VariantsError(
-                f"vector {rows[broken[0]]} of {len(values)} holds a number that is not finite",
+                f"vector {rows[broken[0]]} of {len(values)} has a number that is not finite",
                 "Encode this product again",
             )
         present[rows] = block.any(axis=1)
@@ -323,16 +322,18 @@ def _present(values: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 
 def frame_of(values: NDArray[np.floating], principal: int = PRINCIPAL, seed: int = 7) -> Frame:
-    """The principal components of vectors, (n, D), rows of zeros passed over.
+    """The principal components of vectors (n, D); rows of zeros are skipped.
 
     Raises:
-        VariantsError: A vector holds a number that is not finite, or all vectors are the same.
+        VariantsError: A vector has a number that is not finite, or all vectors are the same.
     """
     present = _present(values)
     rows = np.flatnonzero(present)
     width = values.shape[1]
     if not len(rows):
-        raise VariantsError("no vector that is not zero to learn a projection from", "Encode the catalogue first")
+        raise VariantsError(
+            "there is no vector that is not zero to learn a projection from", "Encode the catalogue first"
+        )
     mean = sum(values[block].sum(axis=0, dtype=np.float64) for block in _blocks(rows, width)) / np.float32(len(rows))
     mean = mean.astype(np.float32)
     basis = _range(values, rows, mean, principal, seed) if width > _WHOLE else None
@@ -341,7 +342,7 @@ def frame_of(values: NDArray[np.floating], principal: int = PRINCIPAL, seed: int
         variances, turn = np.linalg.eigh(moment)
     kept = np.flatnonzero(variances > _LEAST * variances[-1])[::-1][:principal]
     if variances[-1] <= np.square(mean, dtype=np.float64).sum() * 1e-12:
-        raise VariantsError(f"all {len(rows)} vectors are the same", "A projection is learned from what differs")
+        raise VariantsError(f"all {len(rows)} vectors are the same", "A projection needs vectors that differ")
     directions = turn[:, kept] if basis is None else basis @ turn[:, kept]
     return Frame(present, mean, np.ascontiguousarray(directions, np.float32), variances[kept])
 
@@ -364,7 +365,8 @@ def _range(
 ) -> NDArray[np.float32]:
     """Orthonormal columns that span the leading principal directions, by iteration from a random start.
 
-    Halko, Martinsson and Tropp, *Finding Structure with Randomness*, SIAM Review 2011.
+    Halko, Martinsson and Tropp, "Finding Structure with Randomness: Probabilistic Algorithms for Constructing
+    Approximate Matrix Decompositions", SIAM Review 53, 2011.
     """
     draw = np.random.default_rng(seed)
     sample = rows if len(rows) <= _SAMPLE else np.sort(draw.choice(rows, _SAMPLE, replace=False))
@@ -390,10 +392,10 @@ def _within(values: NDArray[np.floating], groups: Rows, folds: Rows, frame: Fram
         placed = frame.place(block)
         means = np.add.reduceat(placed, starts, axis=0) / sizes[:, None]
         weights = np.minimum(1.0, _MOST_DEGREES / np.maximum(sizes - 1, 1))
-        apart = (placed - np.repeat(means, sizes, axis=0)) * np.sqrt(np.repeat(weights, sizes))[:, None]
+        deviations = (placed - np.repeat(means, sizes, axis=0)) * np.sqrt(np.repeat(weights, sizes))[:, None]
         for fold in range(_FOLDS):
-            mine = apart[folds[rows] == fold].astype(np.float32)
-            scatters[fold] += mine.T @ mine
+            in_fold = deviations[folds[rows] == fold].astype(np.float32)
+            scatters[fold] += in_fold.T @ in_fold
         degrees += np.bincount(folds[rows[starts]], weights * (sizes - 1), minlength=_FOLDS)
         several = sizes[sizes > 1]
         counts += [len(several), several.sum(), (several * (several - 1) // 2).sum()]
@@ -401,7 +403,7 @@ def _within(values: NDArray[np.floating], groups: Rows, folds: Rows, frame: Fram
 
 
 def _members(groups: Rows, seed: int) -> Rows:
-    """Rows of groups of two or more, group by group; of large groups a sample."""
+    """Rows of groups of two or more, group by group; a sample of each large group."""
     known = np.random.default_rng(seed).permutation(np.flatnonzero(groups >= 0))
     ordered = known[np.argsort(groups[known], kind="stable")]
     starts, sizes = _runs(groups[ordered])
@@ -418,15 +420,15 @@ def _group_blocks(members: Rows, groups: Rows, width: int) -> Iterator[Rows]:
 
 
 def _runs(ordered: Rows) -> tuple[Rows, Rows]:
-    """Where each run of equal numbers begins, and how long it is."""
+    """Start and length of each run of equal numbers."""
     starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
     return starts, np.diff(starts, append=len(ordered))
 
 
 def _distinct(block: NDArray[np.floating], groups: Rows) -> NDArray[np.bool_]:
-    """Marks one of the rows that are the same, to the last bit, within one group."""
-    same = np.ascontiguousarray(block).view(np.dtype((np.void, block.dtype.itemsize * block.shape[1]))).reshape(-1)
-    codes = np.unique(same, return_inverse=True)[1].reshape(-1)
+    """Marks one of each set of identical rows within a group."""
+    row_bytes = np.ascontiguousarray(block).view(np.dtype((np.void, block.dtype.itemsize * block.shape[1]))).reshape(-1)
+    codes = np.unique(row_bytes, return_inverse=True)[1].reshape(-1)
     marks = np.zeros(len(block), bool)
     marks[np.unique(np.stack([groups, codes]), axis=1, return_index=True)[1]] = True
     return marks
@@ -452,10 +454,10 @@ def _recalls(
     seed: int,
     shrinkages: Sequence[float],
 ) -> dict[float, float]:
-    """Recall on each fold's groups of what the other folds teach, averaged over folds, for each shrinkage."""
+    """Cross-validated recall for each shrinkage, averaged over folds."""
     found: dict[float, list[float]] = {share: [] for share in shrinkages}
     for fold in range(_FOLDS):
-        queries, pool = _exam(groups, folds == fold, seed + fold)
+        queries, pool = _queries_and_pool(groups, folds == fold, seed + fold)
         placed = np.concatenate([frame.place(values[block]) for block in _blocks(pool, values.shape[1])])
         covariance = within.covariance(frame.total, without=fold)
         for share in shrinkages:
@@ -464,8 +466,8 @@ def _recalls(
     return {share: float(np.mean(recalls)) for share, recalls in found.items()}
 
 
-def _exam(groups: Rows, asked: NDArray[np.bool_], seed: int) -> tuple[int, Rows]:
-    """A sample of whole groups of those asked, then other products: how many come first, and all their rows."""
+def _queries_and_pool(groups: Rows, asked: NDArray[np.bool_], seed: int) -> tuple[int, Rows]:
+    """A sample of whole groups as queries, then other products: the number of queries, and the rows of all."""
     draw = np.random.default_rng(seed)
     members = _members(np.where(asked, groups, -1), seed)
     starts, sizes = _runs(groups[members])
@@ -478,7 +480,7 @@ def _exam(groups: Rows, asked: NDArray[np.bool_], seed: int) -> tuple[int, Rows]
 
 
 def _recall(mapped: NDArray[np.float32], groups: Rows, queries: int) -> float:
-    """Mean recall of the first rows among all rows, over queries and depths."""
+    """Mean recall of the first `queries` rows, searched among all rows, over queries and depths."""
     depths = [min(depth, len(mapped) - 1) for depth in _DEPTHS]
     found = np.zeros((len(depths), queries))
     for start in range(0, queries, _TILE):

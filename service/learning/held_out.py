@@ -1,8 +1,8 @@
 """The ranked lists that recall is measured on, cross-validated by group.
 
 Where a feed's own groups teach the spaces, they are dealt into folds, and the products of a fold are looked up in
-spaces learned from the groups of the other folds. That holds for all look-ups, those of a hop's seeds too: a seed's
-list from a space that saw the query's group would make the hop look better than it is.
+spaces learned from the groups of the other folds. This includes the look-ups of a hop's seeds: a seed's list from a
+space that saw the query's group would make the hop look better than it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fusion.merge.lists import FoldedLists, QueryLists
 from fusion.merge.strategies import merge
 from service.learning.heads import split_groups
 from service.learning.spaces import Ingredients
-from service.learning.taught import Lookups, ingredients, taught_lookups
+from service.learning.taught import Lookups, ingredients, lookups_learned_from
 from service.neighbours import depths
 from service.neighbours.kinds import ByText
 from service.neighbours.open import open_image, open_lexical, open_text
@@ -28,10 +28,10 @@ from service.runs.job import Job
 from service.runs.progress import track
 
 FOLDS = 5
-"""Parts that the known groups are dealt into; each is measured in spaces learned from the others."""
+"""Number of folds of the known groups; each fold is measured in spaces learned from the others."""
 
 FAIR = 6000
-"""Products in the fair sample, at most."""
+"""Maximum number of products in the fair sample."""
 
 Rows = NDArray[np.int32]
 
@@ -41,10 +41,10 @@ class HeldOut:
     """The lists of a measurement.
 
     Attributes:
-        queries: The products with known variants, or a sample of them, fold by fold; a single fold where nothing was
+        queries: The products with known variants, or a sample of them, fold by fold; a single fold if nothing was
             learned from the feed's groups.
-        cross_validated: Whether the spaces were learned from groups of the same feed, the queries' own left out.
-        fair: A fair sample of all products, also of those without known variants, in the same spaces.
+        cross_validated: Whether the spaces were learned from other groups of the same feed.
+        fair: A fair sample of all products, including those without known variants, in the same spaces.
     """
 
     queries: FoldedLists
@@ -57,7 +57,7 @@ class HeldOut:
 
 
 def held_out(job: Job) -> HeldOut:
-    """The lists of the products with known variants (a seeded sample of many), looked up once and kept for the job."""
+    """The lists of the products with known variants (a seeded sample of many), looked up once per job."""
     return job.once("held_out", lambda: _held_out(job))
 
 
@@ -77,15 +77,15 @@ def _folds(job: Job, known: Rows, fair: Rows) -> Iterator[tuple[QueryLists, Quer
     groups, seed = job.truth("evaluation").groups, job.settings.run.seed
     fold_of = split_groups(groups, FOLDS, seed)
     dealt = np.where(fold_of < 0, np.random.default_rng(seed).integers(0, FOLDS, len(fold_of)), fold_of)
-    made_of, measured, most = ingredients(job), 0, job.settings.evaluation.max_queries
+    inputs, measured, limit = ingredients(job), 0, job.settings.evaluation.max_queries
     for fold in track(np.unique(fold_of[known]).tolist(), "looking up held-out groups"):
-        if measured < most:
-            asked = _sample(job, known[fold_of[known] == fold], most - measured)
+        if measured < limit:
+            asked = _sample(job, known[fold_of[known] == fold], limit - measured)
             measured += len(asked)
-            here = fair[dealt[fair] == fold]
-            taught = np.where(fold_of == fold, -1, groups).astype(np.int32)
-            lookups = taught_lookups(job, made_of, taught, dealt == fold)
-            yield _both(_query_lists(job, np.union1d(asked, here), lookups), asked, here)
+            fair_in_fold = fair[dealt[fair] == fold]
+            other_groups = np.where(fold_of == fold, -1, groups).astype(np.int32)
+            lookups = lookups_learned_from(job, inputs, other_groups, dealt == fold)
+            yield _both(_query_lists(job, np.union1d(asked, fair_in_fold), lookups), asked, fair_in_fold)
 
 
 def _both(lists: QueryLists, asked: Rows, fair: Rows) -> tuple[QueryLists, QueryLists]:
@@ -94,32 +94,32 @@ def _both(lists: QueryLists, asked: Rows, fair: Rows) -> tuple[QueryLists, Query
     return queries, sample
 
 
-def _sample(job: Job, rows: Rows, most: int) -> Rows:
-    if len(rows) <= most:
+def _sample(job: Job, rows: Rows, size: int) -> Rows:
+    if len(rows) <= size:
         return rows
-    return np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, most, replace=False))
+    return np.sort(np.random.default_rng(job.settings.run.seed).choice(rows, size, replace=False))
 
 
 def looked_up(job: Job, rows: Rows) -> QueryLists:
-    """The lists of any products, looked up in the spaces of the run itself.
+    """The lists of some products, looked up in the run's own spaces.
 
     Args:
         job: The run; its indexes are built.
-        rows: int32 (q,): these products.
+        rows: int32 (q,): rows of these products.
     """
     return _query_lists(job, rows, Lookups(open_text(job), open_image(job)))
 
 
-def taught_by(job: Job, made_of: Ingredients, groups: Rows, rows: Rows) -> QueryLists:
-    """The lists of any products, looked up in spaces learned from some groups alone.
+def lists_learned_from(job: Job, inputs: Ingredients, groups: Rows, rows: Rows) -> QueryLists:
+    """The lists of some products, looked up in spaces learned from the given groups only.
 
     Args:
         job: The run.
-        made_of: Its vectors.
-        groups: int32 (n,): the groups to learn from, all others −1; they should hold none of the products asked for.
-        rows: int32 (q,): these products.
+        inputs: Its vectors.
+        groups: int32 (n,): the groups to learn from, all others −1; they should contain none of these products.
+        rows: int32 (q,): rows of these products.
     """
-    return _query_lists(job, rows, taught_lookups(job, made_of, groups, np.isin(np.arange(len(groups)), rows)))
+    return _query_lists(job, rows, lookups_learned_from(job, inputs, groups, np.isin(np.arange(len(groups)), rows)))
 
 
 def _query_lists(job: Job, rows: Rows, lookups: Lookups) -> QueryLists:
@@ -137,12 +137,12 @@ def _query_lists(job: Job, rows: Rows, lookups: Lookups) -> QueryLists:
 
 
 def lexical_lookup(job: Job) -> ByText:
-    """The look-up by spelling, the same in all spaces and so opened once."""
+    """The look-up by spelling; it is the same in all spaces, so it is opened once."""
     return job.once("lexical_lookup", lambda: open_lexical(job))
 
 
 def lexical_lists(job: Job, depth: int) -> Run:
-    """The lists of every product by spelling, found once for a depth."""
+    """The lists of every product by spelling, computed once per depth."""
     return job.once(("lexical_lists", depth), lambda: lexical_lookup(job).neighbours(job.catalogue.axis.rows, depth))
 
 
@@ -151,8 +151,8 @@ def every_product(job: Job, lookups: Lookups, depth: int) -> QueryLists:
 
     Args:
         job: The run.
-        lookups: How products are looked up there.
-        depth: Length of the fused lists; the lists that are fused are deeper.
+        lookups: The look-ups of these spaces.
+        depth: Length of the fused lists; the three lists behind them are deeper.
     """
     rows, below = job.catalogue.axis.rows, depths.below_fused(job, depth)
     text, image = lookups.text.neighbours(rows, below), lookups.image.neighbours(rows, below)
@@ -161,12 +161,12 @@ def every_product(job: Job, lookups: Lookups, depth: int) -> QueryLists:
 
 
 def candidates_of(lists: QueryLists, settings: MergeSettings, groups: Rows | None = None) -> Candidates:
-    """The candidates that the settings make of the lists of some queries.
+    """Candidates from the lists of some queries, merged by the settings.
 
     Args:
         lists: The lists.
-        settings: A strategy and its depths.
-        groups: int32 (n,): known groups whose members count towards no budget, or None.
+        settings: The strategy and its depths.
+        groups: int32 (n,): known groups whose members do not count towards the budget, or None.
     """
     return merge(lists.capped(settings.hub_cap)[0], settings, groups)
 
@@ -177,6 +177,6 @@ def hopped(lists: QueryLists) -> Candidates:
 
 
 def fused_lists(lists: QueryLists) -> Candidates:
-    """The queries' fused lists; there must be some."""
+    """The queries' fused lists; fusing must be on."""
     assert lists.fused is not None
     return lists.fused

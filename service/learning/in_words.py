@@ -1,4 +1,4 @@
-"""What a run was taught by, in sentences."""
+"""What a run learned from, in sentences for the report."""
 
 from __future__ import annotations
 
@@ -7,51 +7,54 @@ from typing import Any
 from service.runs.job import Job
 
 
-def taught_in_words(job: Job, measured: dict[str, Any]) -> tuple[str, ...]:
-    """What the spaces were learned from, and how recall is measured then.
+def learning_in_words(job: Job, measured: dict[str, Any]) -> tuple[str, ...]:
+    """What the spaces were learned from, and how recall is measured.
 
     Args:
-        job: A run whose step `learn` is done.
+        job: A run after its step `learn`.
         measured: What the step `evaluate` wrote.
     """
-    said = job.folder.require("learn").counts
-    learned = said.get("learned", {})
-    groups, products = (max((one.get(key, 0) for one in learned.values()), default=0) for key in ("groups", "products"))
-    scope = "hold across sellers" if job.settings.feed.groups_are_global else "count within each seller"
+    counts = job.folder.require("learn").counts
+    learned = counts.get("learned", {})
+    groups, products = (
+        max((head.get(key, 0) for head in learned.values()), default=0) for key in ("groups", "products")
+    )
+    scope = "are shared by all sellers" if job.settings.feed.groups_are_global else "belong to one seller each"
     folds = measured.get("folds", 0)
-    if said["from"] == "groups" and groups:
+    if counts["from"] == "groups" and groups:
         sentences = [
-            f"Learned from the {groups:,} known groups of this feed whose pictures or texts differ ({products:,} "
-            f"products; groups {scope}): products that vary only as these do now lie close."
+            f"The spaces were learned from the {groups:,} known groups of this feed whose pictures or texts differ "
+            f"({products:,} products; groups {scope}). Products that differ only as these do are close together there."
         ]
     else:
-        sentences = [_FROM[said["from"] if said["from"] != "groups" else "no groups"].format(groups=groups)]
-    sentences += _guessed(said.get("guesses", {}))
+        sentences = [_FROM[counts["from"] if counts["from"] != "groups" else "no groups"].format(groups=groups)]
+    sentences += _guessed(counts.get("guesses", {}))
     if folds:
         sentences.append(
-            f"Recall is cross-validated by group in {folds} folds. The candidates themselves use spaces learned from "
-            "all groups."
+            f"Recall is cross-validated by group in {folds} folds: each group is measured in spaces learned from the "
+            "other folds. The candidates themselves come from spaces learned from all groups."
         )
     return tuple(sentences)
 
 
 def _guessed(guesses: dict[str, Any]) -> list[str]:
-    """What was guessed across sellers, in a sentence; nothing where nothing was."""
-    pairs = {name: one["pairs"] for name, one in guesses.items() if one["pairs"]}
+    """The guesses across sellers, in a sentence; no sentence if there were none."""
+    pairs = {name: guess["pairs"] for name, guess in guesses.items() if guess["pairs"]}
     if not pairs:
         return []
     named = " and ".join(
         f"{pairs[name]:,} for the {kind}" for name, kind in (("text", "texts"), ("image", "pictures")) if name in pairs
     )
     return [
-        f"Groups end at a seller here, so probable variants of two sellers were learned from as well ({named}): pairs "
-        "that are each other's nearest in the other view. They count for learning alone, never for measuring."
+        f"Each seller has its own groups here, so probable variants across sellers were learned from too ({named}): "
+        "pairs that are each other's nearest neighbours by picture (for the texts) or by text (for the pictures). They "
+        "are used for learning only, never for measuring."
     ]
 
 
 _FROM = {
-    "model": "Nothing was learned from this feed: the spaces are those of the given model ({groups:,} groups of "
-    "another catalogue). Known groups of this feed serve to measure, and touch nothing else.",
-    "no groups": "Nothing was learned from groups: the vectors are whitened, which needs none.",
-    "nothing": "Nothing was learned: the vectors are searched as the encoders made them.",
+    "model": "Nothing was learned from this feed: the spaces are those of the given model (learned from {groups:,} "
+    "groups of another catalogue). Known groups of this feed are used for measuring only.",
+    "no groups": "Nothing was learned from groups: the vectors are whitened, which needs no groups.",
+    "nothing": "Nothing was learned: the encoders' vectors are searched as they are.",
 }

@@ -1,63 +1,34 @@
-"""How many variants are outside the candidates, without more labels.
+"""Estimates how many variants are outside the candidates, without more labels.
 
-The text list and the image list are two captures. Which of their pairs are variants is known only for products whose
-group is known, so for all others the number of variants among the candidates is an expectation: pairs are sorted into
-cells by the bands of their text rank and their image rank, and each cell has the share of variants that it has among
-the known groups. What neither list holds follows from these expected captures by both, by text alone and by pictures
-alone (`eval.capture`), times the odds ratio of the two captures among the known groups: pairs that look alike are
-also described alike, so independence alone would promise too much.
+The text list and the image list are treated as two captures of the same variants. Variants are known only for products
+with a known group. For all others the number of variants in the lists is an expectation: pairs are sorted into cells by
+bands of text rank and image rank, and each cell is given the share of variants that it has among the known groups. The
+number of variants in neither list follows from the expected captures by both lists, by text alone and by pictures alone
+(`eval.capture`), times the odds ratio of the two captures among the known groups. The odds ratio is needed because
+pairs that look alike are also described alike, so independence would give an estimate that is too low.
 
-**Within the scope of the known groups** (`within`: products without a known group, pairs inside one seller, or all
-pairs where groups are global) it assumes
+**Within the scope of the known groups** (`within`: products without a known group; pairs of one seller, or all pairs if
+groups are global) the estimate assumes
 
 * that a known group is complete within its scope;
-* that products without a known group have as many variants as those with one, and are found as easily. A feed that
-  gives a group only to products with variants breaks that: what is left has few, and the figure is far too high.
+* that products without a known group have as many variants as those with one, and that these are found as easily. If a
+  feed gives a group only to products with variants, the other products have few, and the estimate is far too high.
 
-The interval is that of trials on the known groups: again and again some of them, as many as are unknown but at most
-half, are hidden, the estimate is made from the others, and the truth is compared with it. It is wider than a
-percentile bootstrap of groups, which is too narrow where a few large groups hold many of the pairs: that was tried
-first and covered the truth on 15 to 18 of 20 halves (7 to 9 of the first ten), so this form was taken after seeing it
-fail on the same feed. Halves of one catalogue are not independent, and no other catalogue has confirmed the table.
+The interval comes from trials on the known groups. In each trial a random part of the groups is hidden (as many as are
+unknown, at most half), the number of their missed variants is estimated from the other groups, and the estimate is
+compared with the truth. This interval is wider than a percentile bootstrap of groups, which is too narrow if a few
+large groups hold many of the pairs. Treat the estimate as an order of magnitude: group sizes have a heavy tail, and one
+large group has as many pairs as a hundred small ones.
 
-Measured on random halves of the groups of the marketplace feed, one half hidden, all groups global; the estimate and
-the ends of the interval as multiples of the truth, means of ten halves:
+**Across sellers** (`across`: pairs of two sellers, if a seller's groups say nothing about other sellers' products) the
+cells can't be used. Text ranks a seller's own products first, so the same rank means more for another seller's product.
+Pictures can be used: if a picture does not reveal its photographer, the share of variants at an image rank, and the
+share of variants that the image list finds, are the same as within a seller. This gives the number of variants, and how
+many the image list misses. Text finds at least none of these, and at most the share that it finds within a seller. So
+the result is a range without a single figure: from one bound to the other, widened at both ends by the uncertainty from
+the trials.
 
-| depth of both lists | missed in the hidden half | estimate | low | high | halves covered |
-|---|---|---|---|---|---|
-| 10 | 2,900 | 1.04 | .61 | 1.81 | 10 of 10 |
-| 25 | 2,100 | 1.03 | .59 | 1.80 | 10 of 10 |
-| 50 | 1,500 | 1.05 | .59 | 1.90 | 10 of 10 |
-| 100 | 1,000 | 1.06 | .57 | 2.00 | 10 of 10 |
-| 200 | 580 | 1.09 | .58 | 2.14 | 10 of 10 |
-| 500 | 210 | 1.11 | .53 | 2.39 | 10 of 10 |
-| 1,000 | 80 | 1.18 | .45 | 3.04 | 10 of 10 |
-
-So it is an order of magnitude: group sizes have a heavy tail, and the pairs of one large group weigh as much as those
-of a hundred small ones. **It does not hold** where only products with variants have a group: with all products that
-have none hidden as well, the estimate at depth 100 was 2.8 times the truth and no interval covered it (0 of 10).
-Independence alone gave .87 to 1.25 times the truth and Chao's bound 1.07 to 2.05: no bound there. Strata (product
-type, the overlap of a query's two lists, how near its neighbours are) made no estimate better and were left out.
-
-**Across sellers** (`across`: pairs of two sellers, where each seller's groups say nothing) the cells can't be carried
-over: text puts a seller's own products first, so that the same rank means more for another seller's product (the
-expected captures came out at a fifth to two thirds of the true ones), and the share that text finds can't be told from
-its false finds. Pictures can: where a picture does not tell who took it, the share of variants at an image rank and
-the share that the image list reaches are those within a seller. That gives the number of variants (checked: 10,000 to
-10,200 against 10,462), and how many the image list misses. Text finds at least none of these and at most the share
-that it finds within a seller. So there is a range, from one bound to the other with the trials' uncertainty at both
-ends, and no single figure. On the marketplace feed, six sellers, learned from pairs of one seller alone:
-
-| depth of both lists | missed across sellers | range |
-|---|---|---|
-| 10 | 5,662 | 1,230 to 8,940 |
-| 50 | 3,069 | 340 to 6,020 |
-| 100 | 2,070 | 140 to 4,740 |
-| 500 | 467 | 6 to 1,890 |
-
-It held the truth at all seven depths tried, and is wide. It is the third way tried: the cells missed three quarters of
-what is missed, and taking text's false finds off by their share within a seller gave nonsense. All these photographs
-come from one retailer: where every seller takes pictures of his own, even this range may not hold.
+Measurements of both, and what was tried before, are in docs/notes-on-planning.md.
 """
 
 from __future__ import annotations
@@ -76,25 +47,25 @@ from eval.metrics import group_numbers, product_rows
 from fusion.merge.hop import pool
 
 FEWEST_GROUPS = 30
-"""Fewer known groups with variants give no estimate."""
+"""With fewer known groups that have variants there is no estimate."""
 
 _WEIGHTS = 4_000_000
-"""Weights of groups in trials held at once."""
+"""Number of group weights of trials in memory at once."""
 
 Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Missed:
-    """Variants outside the candidates, counted from either side: a pair of two queries counts twice.
+    """Variants outside the candidates, counted by query: a pair of two queries counts twice.
 
     Attributes:
-        found: Expected variants among the candidates; None where no single figure is to be had.
-        missed: Expected variants outside them; None likewise.
-        low: Lower end of the 95 % interval, or of the range.
+        found: Expected variants among the candidates; None if there is only a range.
+        missed: Expected variants outside them; None if there is only a range.
+        low: Lower end of the 95% interval, or of the range.
         high: Upper end.
-        independent: Variants that neither list holds, were the two lists independent; None across sellers.
-        lower_bound: Chao's bound of the same; None across sellers.
+        independent: Estimate of the variants in neither list if the two lists were independent; None across sellers.
+        lower_bound: Chao's lower bound of the same number; None across sellers.
     """
 
     found: float | None
@@ -107,16 +78,18 @@ class Missed:
 
 @dataclass(frozen=True)
 class MissedVariants:
-    """What is known to be missed, and what is estimated.
+    """Missed variants: counted for known groups, estimated for the rest.
 
     Attributes:
-        known_groups: Groups of two or more, from which everything was learned.
-        known: Variants of the queries that these groups state, each from its query's side.
-        known_missed: How many of them are outside the candidates: counted, not estimated.
-        odds_ratio: Of the two lists among them: above 1, what one list misses the other is likelier to miss too.
-        within: Variants of products without a known group, in their own scope; None where there are none such, or
-            too few groups are known.
-        across: Variants of other sellers outside both lists, whatever the candidates; None likewise.
+        known_groups: Number of known groups of two or more, the basis of all estimates.
+        known: Number of known variants of the queries, counted by query.
+        known_missed: How many of them are outside the candidates (a count, not an estimate).
+        odds_ratio: Odds ratio of the two lists among them; above 1, a variant that one list misses is more likely to
+            be missed by the other too.
+        within: For products without a known group, in their own scope; None if there are no such products, or too
+            few known groups.
+        across: For variants of other sellers: those outside both lists, whether candidates or not; None if there is
+            only one seller, or too few known groups.
     """
 
     known_groups: int
@@ -129,7 +102,7 @@ class MissedVariants:
 
 @dataclass(frozen=True, eq=False)
 class _Tally:
-    """Counts by cell, over groups or drawn sets of groups along the first axis.
+    """Counts by cell; the first axis is groups, or trials.
 
     Attributes:
         pairs: (…, c): pairs in each cell.
@@ -142,16 +115,16 @@ class _Tally:
     neither: Counts
 
     def total(self, weights: Counts) -> _Tally:
-        """The sums over groups, each weighted: (t, g) weights give t tallies."""
+        """Weighted sums over groups: weights (t, g) give t tallies."""
         return _Tally(weights @ self.pairs, weights @ self.variants, weights @ self.neither)
 
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """How pairs are sorted: by text band, image band (0: not in the list), and whether they stay candidates.
+    """How pairs are sorted: by text band, image band (0: not in the list), and whether they are candidates.
 
     Attributes:
-        bands: Bands of either rank, with that of pairs that are not in the list.
+        bands: Number of bands of each rank, including that of pairs not in the list.
     """
 
     bands: int
@@ -163,7 +136,7 @@ class _Cells:
 
     @property
     def count(self) -> int:
-        """How many cells there are."""
+        """Number of cells."""
         return 2 * self.bands**2
 
     def of(self, part: CandidatePart, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -200,22 +173,22 @@ def _band(ranks: NDArray[np.int32]) -> NDArray[np.int64]:
 def estimate_missed(
     text: Run, image: Run, qrels: Qrels, candidates: Run | None = None, *, trials: int = 400, seed: int = 7
 ) -> MissedVariants:
-    """Estimates how many variants of the queries are outside the candidates.
+    """Estimates how many variants of the queries are outside the candidates; see the module's docstring.
 
     Args:
         text: Text lists of products (a random sample of the catalogue, or all of it).
         image: Image lists of the same products.
-        qrels: What is known.
-        candidates: The candidates of the same products; by default all that either list holds. Candidates that
-            neither list holds (a hop's) are not counted as found.
-        trials: Trials behind the interval.
-        seed: Their seed.
+        qrels: Known groups.
+        candidates: The candidates of the same products; by default the union of both lists. Candidates in neither
+            list (those of a hop) are not counted as found.
+        trials: Number of trials for the interval.
+        seed: Seed of the trials.
 
     Raises:
-        AxisMismatch: The runs speak of different products.
+        AxisMismatch: The runs are over different products.
     """
     rows = product_rows(text)
-    qrels.items.require(text.items, "the text lists and what is known")
+    qrels.items.require(text.items, "the text lists and the known groups")
     part = pool(text, image).whole()
     assert isinstance(part, CandidatePart)
     cells = _Cells.down_to(int(max(part.text_rank.max(initial=0), part.image_rank.max(initial=0))))
@@ -261,16 +234,17 @@ def _kept(part: CandidatePart, text: Run, candidates: Run | None) -> NDArray[np.
 def _known(
     part: CandidatePart, cell: NDArray[np.int64], same: NDArray[np.bool_], rows: NDArray[np.int32], qrels: Qrels, c: int
 ) -> _Tally:
-    """The tally of each known group: what its members meet within their own scope."""
+    """The tally of each known group: its members' pairs within their own scope."""
     queries = np.flatnonzero(qrels.groups[rows] >= 0)
     group = np.full(len(rows), -1)
     group[queries] = group_numbers(qrels.groups[rows[queries]])
     count = int(group.max(initial=-1)) + 1
-    learnt = same & (group[part.query_rows] >= 0)
-    place = group[part.query_rows[learnt]] * c + cell[learnt]
-    true = qrels.judge(rows[part.query_rows[learnt]], part.rows[learnt]) == VARIANT
+    in_known_group = same & (group[part.query_rows] >= 0)
+    place = group[part.query_rows[in_known_group]] * c + cell[in_known_group]
+    is_variant = qrels.judge(rows[part.query_rows[in_known_group]], part.rows[in_known_group]) == VARIANT
     pairs, variants = (
-        np.bincount(which, minlength=count * c).reshape(count, c).astype(np.float64) for which in (place, place[true])
+        np.bincount(which, minlength=count * c).reshape(count, c).astype(np.float64)
+        for which in (place, place[is_variant])
     )
     offsets, members = qrels.variants(rows[queries])
     owners = np.repeat(queries, np.diff(offsets))
@@ -280,7 +254,7 @@ def _known(
 
 
 def _within(open_pairs: Counts, known: _Tally, share: float, cells: _Cells, trials: int, seed: int) -> Missed:
-    """The estimate for products without a group; `share`: how many of them there are to one with a group."""
+    """The estimate for products without a group; `share` is their number per product with a group."""
     whole = known.total(np.ones(len(known.neither)))
     found, missed = _estimate(open_pairs, whole, cells)
     expected = open_pairs * _shares(whole)
@@ -302,7 +276,7 @@ def _within(open_pairs: Counts, known: _Tally, share: float, cells: _Cells, tria
 
 
 def _split(groups: int, share: float, trials: int, seed: int) -> Iterator[tuple[Counts, Counts]]:
-    """Which groups are hidden and which are known in each trial, as weights (t, g), some trials at a time."""
+    """Which groups are hidden and which are known in each trial, as weights (t, g), in blocks of trials."""
     hidden = int(np.clip(round(groups * share), 1, max(1, groups // 2)))
     random = np.random.default_rng(seed)
     size = max(1, _WEIGHTS // max(groups, 1))
@@ -319,7 +293,7 @@ def _shares(known: _Tally) -> Counts:
 
 
 def _estimate(pairs: Counts, known: _Tally, cells: _Cells) -> tuple[Counts, Counts]:
-    """Expected variants among candidates and outside them, of pairs of which only the cells are known."""
+    """Expected variants among the candidates and outside them, from the number of pairs in each cell."""
     expected = pairs * _shares(known)
     dependence = odds_ratio(*cells.captures(known.variants), known.neither)
     neither = caught_by_neither(*cells.captures(expected), dependence)
@@ -343,7 +317,7 @@ def _across(foreign: Counts, known: _Tally, cells: _Cells, trials: int, seed: in
 
 
 def _range(foreign: Counts, known: _Tally, cells: _Cells) -> tuple[Counts, Counts]:
-    """Bounds of the foreign variants in neither list: text finds what it finds within a seller, or nothing."""
+    """Bounds of other sellers' variants in neither list: text finds the share it finds within a seller, or none."""
     listed = cells.image()[None, :] == np.arange(1, cells.bands)[:, None]
     pairs, variants = known.pairs @ listed.T, known.variants @ listed.T
     by_image = (variants / np.maximum(pairs, 1) * (foreign @ listed.T)).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Recall of pictures alone: raw, and in spaces learned from other groups; what fingerprints are compared by."""
+"""Recall of pictures alone, raw and in cross-validated spaces: the measure by which fingerprints are compared."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ AT = (10, 100)
 
 
 @dataclass(frozen=True, eq=False)
-class Pictured:
-    """Products by the vector of their first picture.
+class PictureVectors:
+    """One vector per product, of its first picture.
 
     Attributes:
-        values: float16 (n, D); zeros where a product has no picture.
+        values: float16 (n, D); zeros for a product without a picture.
         groups: Each product's group, −1 without, int32 (n,).
     """
 
@@ -33,7 +33,7 @@ class Pictured:
 
     @property
     def queries(self) -> NDArray[np.int64]:
-        """Products with a picture whose group has another member."""
+        """Rows of products with a picture and at least one other member in their group."""
         members = np.bincount(self.groups[self.groups >= 0], minlength=int(self.groups.max(initial=0)) + 1)
         known = (self.groups >= 0) & (members[self.groups] > 1)
         return np.flatnonzero(self.values.any(axis=1) & known)
@@ -42,7 +42,7 @@ class Pictured:
 def recalls(
     values: NDArray[np.floating], groups: NDArray[np.int32], queries: NDArray[np.int64], at: Sequence[int] = AT
 ) -> NDArray[np.float64]:
-    """recall@k of each query among all products by cosine, float64 (q, depths); equal scores by row."""
+    """recall@k of each query among all products by cosine, float64 (q, depths); equal scores in order of rows."""
     axis = Axis.of([str(row) for row in range(len(groups))])
     vectors = Vectors(axis, values, "pictures")
     found = ExactIndex(vectors).search(vectors.take(queries), max(at) + 1).excluding(queries).top(max(at))
@@ -51,23 +51,23 @@ def recalls(
 
 
 def projected_recalls(
-    seen: Pictured, folds: NDArray[np.int64], queries: NDArray[np.int64], at: Sequence[int] = AT
+    products: PictureVectors, folds: NDArray[np.int64], queries: NDArray[np.int64], at: Sequence[int] = AT
 ) -> NDArray[np.float64]:
-    """recall@k of each query in a space learned from the groups of all folds but its own.
+    """recall@k of each query in a space learned from the groups of all other folds.
 
     Args:
-        seen: The products.
+        products: The products.
         folds: Each product's fold, −1 for products in no group.
-        queries: Products asked for, all of them in folds.
+        queries: Rows of the queries; each must have a fold.
         at: Depths.
     """
-    made = np.zeros((len(queries), len(at)))
-    frame = frame_of(seen.values)
+    found = np.zeros((len(queries), len(at)))
+    frame = frame_of(products.values)
     for fold in np.unique(folds[queries]):
-        taught = np.where(folds == fold, -1, seen.groups)
-        head = learn_head(seen.values, taught, made_for="a fold", frame=frame).projection
-        mapped = (seen.values.astype(np.float32) - head.mean) @ head.matrix
-        mapped[~seen.values.any(axis=1)] = 0
-        mine = folds[queries] == fold
-        made[mine] = recalls(mapped, seen.groups, queries[mine], at)
-    return made
+        other_groups = np.where(folds == fold, -1, products.groups)
+        head = learn_head(products.values, other_groups, made_for="a fold", frame=frame).projection
+        mapped = (products.values.astype(np.float32) - head.mean) @ head.matrix
+        mapped[~products.values.any(axis=1)] = 0
+        in_fold = folds[queries] == fold
+        found[in_fold] = recalls(mapped, products.groups, queries[in_fold], at)
+    return found

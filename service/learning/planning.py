@@ -1,4 +1,4 @@
-"""The plan of a run: its own lists, asked deeper, at every budget."""
+"""The plan of a run: the best strategy at each budget, from the run's own lists."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from service.learning.planner import BUDGETS, Plan, budgets_around, plan
 from service.runs.job import Job
 
 MOST_QUERIES = 2000
-"""Products on which strategies are compared, a seeded sample where there are more."""
+"""Maximum number of products on which strategies are compared; of more, a seeded sample."""
 
 
 def plan_run(job: Job, asked: int) -> Plan:
     """Plans for a finished run, and writes `plan.json` beside its results.
 
-    The groups of the catalogue choose and judge, never the same ones both, and not in spaces that they taught.
+    Strategies are chosen and judged on the catalogue's known groups, cross-validated by group, on held-out lists.
 
     Args:
         job: The run.
         asked: The budget asked for, 0 for none.
     """
-    made = planned(job, asked, job.truth("evaluation"))
-    write_json(job.folder.plan, asdict(made))
-    return made
+    run_plan = planned(job, asked, job.truth("evaluation"))
+    write_json(job.folder.plan, asdict(run_plan))
+    return run_plan
 
 
 def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettings | None = None) -> Plan:
     """The best strategy at each budget.
 
     Args:
-        job: A run whose spaces are made.
+        job: A run whose spaces are learned.
         asked: The budget asked for, 0 for none.
-        qrels: By what strategies are judged; by default by the groups that may be learned from.
-        fused: How lists are fused; by default as the run does.
+        qrels: The truth that strategies are judged by; by default the groups that may be used for learning.
+        fused: How lists are fused; by default as in the run.
     """
     qrels, size = job.truth("learning") if qrels is None else qrels, len(job.catalogue)
     budgets = tuple(budget for budget in budgets_around(asked) if budget < size) or (max(1, size - 1),)
@@ -47,14 +47,14 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettin
         _lists(job, qrels, fused or job.fused),
         qrels,
         asked=asked,
-        budgets=[one for one in BUDGETS if one in budgets] or budgets,
+        budgets=[budget for budget in BUDGETS if budget in budgets] or budgets,
         resamples=job.settings.evaluation.bootstrap,
         seed=job.settings.run.seed,
     )
 
 
 def _lists(job: Job, qrels: Qrels, fused: FusedSettings) -> FoldedLists:
-    """The lists of a sample of products with known variants; of any products where none are known."""
+    """The lists of a sample of products with known variants; of any products if none are known."""
     if len(qrels.queries()):
         return _sampled(held_out(job).queries.fused_with(fused), job.settings.run.seed)
     rows, draw = job.catalogue.axis.rows, np.random.default_rng(job.settings.run.seed)
@@ -63,7 +63,7 @@ def _lists(job: Job, qrels: Qrels, fused: FusedSettings) -> FoldedLists:
 
 
 def _sampled(lists: FoldedLists, seed: int) -> FoldedLists:
-    """Each fold with its share of the queries."""
+    """A seeded sample of `MOST_QUERIES` queries, taken from each fold in proportion."""
     share = min(1.0, MOST_QUERIES / len(lists))
     draw = np.random.default_rng(seed)
     sizes = [max(1, round(share * len(fold))) for fold in lists.folds]

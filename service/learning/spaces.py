@@ -1,4 +1,4 @@
-"""The spaces of one catalogue: what is learned from, and the two heads that come of it."""
+"""The spaces of one catalogue: the vectors that heads are learned from, and the two heads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Groups = NDArray[np.integer]
 
 @dataclass(frozen=True, eq=False)
 class Ingredients:
-    """The vectors of one catalogue, as heads take them.
+    """The vectors of one catalogue that heads are learned from.
 
     Attributes:
         text: Joint text vectors of the products.
@@ -39,7 +39,7 @@ class Ingredients:
 
     @cached_property
     def frames(self) -> tuple[Frame | None, Frame | None]:
-        """The principal components of the texts and of the pictures; None where there is nothing to tell apart."""
+        """The principal components of the texts and of the pictures; None if all vectors are the same."""
         return _frame(self.text), _frame(self.image)
 
 
@@ -53,43 +53,43 @@ class Heads:
 
 @dataclass(frozen=True)
 class Shrinkage:
-    """Shares of the identity in the within-group covariance of each head, to choose from."""
+    """The shrinkage values to choose from, for each head: shares of the identity in the within-group covariance."""
 
     text: tuple[float, ...] = SHRINKAGES
     image: tuple[float, ...] = SHRINKAGES
 
 
 def learn_heads(
-    made_of: Ingredients,
+    inputs: Ingredients,
     groups: Groups,
     settings: LearnSettings,
     seed: int,
     image_groups: Groups | None = None,
     shrinkage: Shrinkage | None = None,
 ) -> Heads:
-    """Learns a head on the texts and one on the pictures; without any groups both only whiten.
+    """Learns a head for texts and one for pictures; without known groups both only whiten.
 
     Args:
-        made_of: The vectors.
+        inputs: The vectors.
         groups: int (n,): known group of each product, −1 without.
-        settings: How many dimensions the spaces have.
+        settings: The number of dimensions of the spaces.
         seed: Seed of folds and samples.
-        image_groups: What the head on the pictures learns from, where that is something else.
-        shrinkage: What to choose the heads' shrinkage from; all of `SHRINKAGES` where not given.
+        image_groups: Groups for the image head; `groups` if not given.
+        shrinkage: Values to choose the heads' shrinkage from; all of `SHRINKAGES` if not given.
     """
     choice = shrinkage or Shrinkage()
 
-    def head(vectors: Vectors, frame: Frame | None, of_rows: Groups, shares: tuple[float, ...]) -> Head:
+    def head(vectors: Vectors, frame: Frame | None, row_groups: Groups, shares: tuple[float, ...]) -> Head:
         if frame is None:
-            return _as_they_are(vectors, settings.dimensions)
+            return _unlearned_head(vectors, settings.dimensions)
         options = {"dimensions": settings.dimensions, "seed": seed}
         made_for = vectors.version
-        return learn_head(vectors.values, of_rows, made_for=made_for, frame=frame, shrinkages=shares, **options)
+        return learn_head(vectors.values, row_groups, made_for=made_for, frame=frame, shrinkages=shares, **options)
 
-    by_text, by_image = made_of.frames
-    of_pictures = (groups if image_groups is None else image_groups)[made_of.owners.rows]
-    of_texts = head(made_of.text, by_text, groups, choice.text)
-    return Heads(of_texts, head(made_of.image, by_image, of_pictures, choice.image))
+    text_frame, image_frame = inputs.frames
+    picture_groups = (groups if image_groups is None else image_groups)[inputs.owners.rows]
+    text_head = head(inputs.text, text_frame, groups, choice.text)
+    return Heads(text_head, head(inputs.image, image_frame, picture_groups, choice.image))
 
 
 def _frame(vectors: Vectors) -> Frame | None:
@@ -97,20 +97,20 @@ def _frame(vectors: Vectors) -> Frame | None:
 
 
 def _differ(vectors: Vectors) -> bool:
-    """Whether there are two different vectors, zeros aside."""
+    """Whether at least two vectors differ, zeros aside."""
     first = None
     for start in range(0, len(vectors), 1024):
         block = np.asarray(vectors.values[start : start + 1024])
-        there = block[block.any(axis=1)]
-        if first is None and len(there):
-            first = there[0]
-        if first is not None and (there != first).any():
+        present = block[block.any(axis=1)]
+        if first is None and len(present):
+            first = present[0]
+        if first is not None and (present != first).any():
             return True
     return False
 
 
-def _as_they_are(vectors: Vectors, dimensions: int) -> Head:
-    """A head that learned nothing, where there is nothing to tell apart: no pictures, or the same for all."""
+def _unlearned_head(vectors: Vectors, dimensions: int) -> Head:
+    """A head that keeps the first dimensions: there are no vectors, or all are the same."""
     kept = np.eye(vectors.dimensions, min(dimensions, vectors.dimensions), dtype=np.float32)
     projection = Projection(kept, np.zeros(vectors.dimensions, np.float32), vectors.version)
     return Head(projection, Learned(0, 0, 0, 0, 0.0, 0.0, 0, 0.0, {}))

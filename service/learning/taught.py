@@ -1,4 +1,4 @@
-"""Spaces learned from some groups of a catalogue: their heads, their look-ups, and the model of all groups."""
+"""Spaces learned from known groups of a catalogue: their heads and look-ups, and the model of all groups."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows = NDArray[np.int32]
 
 
 def ingredients(job: Job) -> Ingredients:
-    """The vectors that spaces are learned from, with a lexicon of the catalogue's own texts."""
+    """The vectors that heads are learned from, with a lexicon fitted to the catalogue's texts."""
     lexicon = fitted_lexicon(job)
     image = Vectors.open(job.folder.image / "vectors.arrow", job.pictures.axis)
     return Ingredients(joint_text(job, lexicon), image, job.pictures.owners, lexicon)
@@ -31,94 +31,96 @@ def ingredients(job: Job) -> Ingredients:
 
 @dataclass(frozen=True, eq=False)
 class Lookups:
-    """How products are looked up in one pair of spaces, by text and by picture."""
+    """The look-ups of one pair of spaces, by text and by picture."""
 
     text: ByText
     image: ImageLookup
 
 
 @dataclass(frozen=True, eq=False)
-class TaughtHeads:
-    """Heads, and what was guessed across sellers to learn them.
+class HeadsAndGuesses:
+    """Heads, and the guesses across sellers that they were learned from.
 
     Attributes:
-        heads: One on the texts, one on the pictures.
-        guesses: By head, what was guessed; empty where nothing was.
+        heads: One for texts, one for pictures.
+        guesses: Counts and estimated precision of the guesses, by head; empty if there were none.
     """
 
     heads: Heads
     guesses: dict[str, Any]
 
 
-def taught_heads(
+def learn_with_guesses(
     job: Job,
-    made_of: Ingredients,
+    inputs: Ingredients,
     groups: Rows,
     leave_out: NDArray[np.bool_] | None = None,
     shrinkage: Shrinkage | None = None,
-) -> TaughtHeads:
-    """Learns the heads from groups; where these end at a seller, from probable variants across sellers as well.
+) -> HeadsAndGuesses:
+    """Learns the heads from groups and, if each seller has its own groups, from probable variants across sellers.
 
     Args:
         job: The run.
-        made_of: Its vectors.
+        inputs: Its vectors.
         groups: int32 (n,): the groups to learn from, all others −1.
-        leave_out: bool (n,): products about which nothing may be guessed, since they will be measured.
-        shrinkage: What to choose the heads' shrinkage from.
+        leave_out: bool (n,): products excluded from guesses, because they will be measured.
+        shrinkage: Values to choose the heads' shrinkage from.
     """
     settings, seed = job.settings.learn, job.settings.run.seed
-    heads = learn_heads(made_of, groups, settings, seed, shrinkage=shrinkage)
+    heads = learn_heads(inputs, groups, settings, seed, shrinkage=shrinkage)
     sellers = job.catalogue.codes("seller")
-    if not _guesses(job, groups, sellers):
-        return TaughtHeads(heads, {})
-    alone, rows = _lookups(job, made_of, heads), job.catalogue.axis.rows
+    if not _may_guess(job, groups, sellers):
+        return HeadsAndGuesses(heads, {})
+    without_guesses, rows = _lookups(job, inputs, heads), job.catalogue.axis.rows
     depth = depths.within(job, depths.GUESSING)
-    text, image = alone.text.neighbours(rows, depth), alone.image.neighbours(rows, depth)
+    text, image = without_guesses.text.neighbours(rows, depth), without_guesses.image.neighbours(rows, depth)
     certain = pairs_of_equal_numbers(job.catalogue, sellers)
-    taught = guessed_pairs(text, image, groups, sellers, leave_out=leave_out, certain=certain)
-    of_texts, of_pictures = (with_guesses(groups, one.left, one.right) for one in (taught.text, taught.image))
-    said = {"text": taught.text.as_json(), "image": taught.image.as_json()}
-    return TaughtHeads(learn_heads(made_of, of_texts, settings, seed, of_pictures, shrinkage), said)
+    guesses = guessed_pairs(text, image, groups, sellers, leave_out=leave_out, certain=certain)
+    text_groups, image_groups = (
+        with_guesses(groups, pairs.left, pairs.right) for pairs in (guesses.text, guesses.image)
+    )
+    summary = {"text": guesses.text.as_json(), "image": guesses.image.as_json()}
+    return HeadsAndGuesses(learn_heads(inputs, text_groups, settings, seed, image_groups, shrinkage), summary)
 
 
-def _guesses(job: Job, groups: Rows, sellers: NDArray[np.int32]) -> bool:
-    """Whether anything may be guessed: groups are each seller's own, and there are several sellers."""
-    wanted = job.settings.learn.guess and job.choices.learns_from_groups and not job.settings.feed.groups_are_global
-    return bool(wanted and sellers.max(initial=-1) > 0 and (groups >= 0).any())
+def _may_guess(job: Job, groups: Rows, sellers: NDArray[np.int32]) -> bool:
+    """Whether to guess: each seller has its own groups, and there are several sellers."""
+    allowed = job.settings.learn.guess and job.choices.learns_from_groups and not job.settings.feed.groups_are_global
+    return bool(allowed and sellers.max(initial=-1) > 0 and (groups >= 0).any())
 
 
-def _lookups(job: Job, made_of: Ingredients, heads: Heads) -> Lookups:
-    text, image = heads.text.projection.apply(made_of.text), heads.image.projection.apply(made_of.image)
-    return Lookups(passing_text_lookup(job, text), passing_image_lookup(job, image, made_of.owners))
+def _lookups(job: Job, inputs: Ingredients, heads: Heads) -> Lookups:
+    text, image = heads.text.projection.apply(inputs.text), heads.image.projection.apply(inputs.image)
+    return Lookups(passing_text_lookup(job, text), passing_image_lookup(job, image, inputs.owners))
 
 
-def taught_lookups(
+def lookups_learned_from(
     job: Job,
-    made_of: Ingredients,
+    inputs: Ingredients,
     groups: Rows,
     leave_out: NDArray[np.bool_] | None = None,
     shrinkage: Shrinkage | None = None,
 ) -> Lookups:
-    """Look-ups in spaces learned from these groups; the arguments are those of `taught_heads`."""
-    return _lookups(job, made_of, taught_heads(job, made_of, groups, leave_out, shrinkage).heads)
+    """Look-ups in spaces learned from these groups; the arguments are those of `learn_with_guesses`."""
+    return _lookups(job, inputs, learn_with_guesses(job, inputs, groups, leave_out, shrinkage).heads)
 
 
-def learned_model(job: Job, made_of: Ingredients, **about: Any) -> Model:
-    """The model of all groups that may be learned from.
+def learned_model(job: Job, inputs: Ingredients, **about: Any) -> Model:
+    """The model learned from all groups that may be used for learning.
 
     Args:
         job: The run.
-        made_of: Its vectors.
-        about: Further plain values to keep with the model.
+        inputs: Its vectors.
+        about: Further plain values to store with the model.
     """
     from image_retrieval.base import Base
 
-    taught = taught_heads(job, made_of, job.truth("learning").groups)
-    heads = taught.heads
+    learned = learn_with_guesses(job, inputs, job.truth("learning").groups)
+    heads = learned.heads
     described = {
         "learned": {"text": heads.text.learned.as_json(), "image": heads.image.learned.as_json()},
-        "guesses": taught.guesses,
-        "encoders": {"text": made_of.text.version, "image": made_of.image.version},
+        "guesses": learned.guesses,
+        "encoders": {"text": inputs.text.version, "image": inputs.image.version},
     }
     base = Base.open(job.folder.image / "base.npz")
-    return Model(heads.text.projection, heads.image.projection, base, made_of.lexicon, described | about)
+    return Model(heads.text.projection, heads.image.projection, base, inputs.lexicon, described | about)

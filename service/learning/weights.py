@@ -1,4 +1,4 @@
-"""Weights of the fused lists, learned from known groups that had no part in the lists."""
+"""Weights of the fused lists, learned from held-out lists of known groups."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from service.runs.job import Job
 
 @dataclass(frozen=True)
 class FusedWeights:
-    """What was learned, in the words of the settings.
+    """Learned weights, as values of the settings.
 
     Attributes:
-        learned: What was learned, and whether it is worth using.
+        learned: The learned weights, and whether they are worth using.
     """
 
     learned: LearnedWeights
 
     @property
     def chosen_settings(self) -> dict[str, float]:
-        """The weights to use: the learned ones where they find more than chance explains, else those set."""
+        """The weights to use: the learned ones if they find significantly more, otherwise those of the settings."""
         image, text, lexical = self.learned.chosen.weights
         return {"image_weight": image, "text_weight": text, "lexical_weight": lexical, "k": self.learned.chosen.k}
 
@@ -34,10 +34,10 @@ class FusedWeights:
 
 
 def learned_weights(job: Job, budget: int) -> FusedWeights | None:
-    """Learns the weights of the three lists at a budget; None where no group may be learned from.
+    """Learns the weights of the three lists at a budget; None if no group may be used for learning.
 
-    The lists are those of groups held out. With weights learned from the same groups recall is then measured on them
-    too: three numbers from hundreds of groups flatter it by less than what decides whether they are used at all.
+    The lists are held out, but recall is later measured on the same groups that the weights were learned from. This
+    bias is small: three numbers are fitted to hundreds of groups, and they are used only if the gain is significant.
     """
     known = job.truth("learning").queries()
     if not len(known):

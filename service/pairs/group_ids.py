@@ -1,11 +1,11 @@
-"""Group ids that survive between runs: `STORE/groups.sqlite` knows which product was in which group before.
+"""Group ids that stay the same from run to run: `STORE/groups.sqlite` stores which product was in which group.
 
-A run numbers its groups anew. Here each of them gets the id of the earlier group with which it shares most products,
-so that what others remember by id (a shop's page of variants, an expert's note) stays valid. What happened to
-earlier groups on the way (merges, splits) is written down.
+Each run numbers its groups from zero. Here each group gets the id of the earlier group with which it shares most
+products, so that references by id (a shop's page of variants, an expert's note) stay valid. Merges and splits of
+earlier groups are recorded.
 
-SQLite, because the answer must be all or nothing, for two processes too: everything is done in one transaction
-that is begun for writing, so a second process waits, and then finds what the first has written.
+SQLite makes the assignment atomic, also for two processes: all of it is one write transaction, so a second process
+waits and then reads what the first has written.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from candidates.errors import AxisMismatch, VariantsError
 I64 = NDArray[np.int64]
 
 PREFIX = "vg"
-"""What ids begin with; the number behind it is counted up and never comes again."""
+"""Prefix of ids; the number after it increases and is never reused."""
 
 KEPT = 30
-"""Generations whose ids are remembered, so that a retry of one of them gives the same."""
+"""Number of generations whose ids are stored, so that a retry of one of them gets the same ids."""
 
 _LAYOUT = 1
 _CREATE = (
@@ -48,14 +48,14 @@ _CREATE = (
 
 @dataclass(frozen=True)
 class Change:
-    """What happened to earlier groups in one generation.
+    """One merge or split of earlier groups in a generation.
 
     Attributes:
         generation: The generation.
         kind: `merge`: most products of several earlier groups are in one group now. `split`: the products of an
             earlier group are in several places now; one such change for each place.
         old_ids: The earlier groups: all that were merged, or the one that was split.
-        new_id: The group they are in now; empty for products of a split group that are in none.
+        new_id: The group they are in now; empty for products of a split group that are in no group.
         counts: How many products came from each of the earlier groups.
     """
 
@@ -85,19 +85,19 @@ class GroupIds:
     """The ids of a store's groups. Several processes may use them at once, on a local disk.
 
     Args:
-        path: The file, `STORE/groups.sqlite`; made where it is missing.
+        path: The file, `STORE/groups.sqlite`; created if missing.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def assign(self, generation: str, product_ids: Sequence[str], groups: NDArray[np.integer]) -> Assignment:
-        """Gives each group of a generation its id, and remembers it; the same call again gives the same answer.
+        """Assigns and stores the id of each group of a generation; the same call again returns the same ids.
 
-        Ids go to the groups that share most products with the group that bore them, the greatest overlap first
-        (a greedy matching of greatest weight); of equal overlaps the larger group's, then the older id's, then
-        that of the group with the first product id. Groups that get none receive new ids in the order of their
-        numbers. Products that are not in this generation are remembered where they were.
+        An earlier id goes to the group that shares most products with the group that had it, the largest overlap first
+        (greedy matching by weight). Ties go to the larger group, then to the older id, then to the group with the first
+        product id. Other groups get new ids in the order of their numbers. Products that are not in this generation
+        stay stored in their earlier group.
 
         Args:
             generation: Its name.
@@ -105,24 +105,24 @@ class GroupIds:
             groups: (n,): number of each product's group from 0, without gaps; −1 for a product alone.
 
         Raises:
-            VariantsError: The file is broken, of another version, or can't be written.
-            AxisMismatch: There is not one group number a product.
+            VariantsError: The file is corrupt, of another version, or can't be written.
+            AxisMismatch: The numbers of products and group numbers differ.
         """
         ids, numbers = list(product_ids), np.asarray(groups, np.int64)
         if numbers.shape != (len(ids),):
-            raise AxisMismatch(f"{len(ids):,} products can't have groups of {numbers.shape}")
+            raise AxisMismatch(f"{len(ids):,} products need one group number each; there are {numbers.shape}")
         digest = digest_bytes("\n".join([json.dumps(ids), *map(str, numbers.tolist())]).encode())
         with self._transaction() as store:
             found = _remembered(store, generation, digest)
             return found or _assign(store, generation, digest, ids, numbers)
 
     def changes(self, generation: str | None = None) -> list[Change]:
-        """All merges and splits so far, or those of one generation, in the order in which they happened."""
+        """All merges and splits so far, or those of one generation, oldest first."""
         if not self.path.is_file():
             return []
-        where, given = ("", ()) if generation is None else ("WHERE generation = ?", (generation,))
+        where, parameters = ("", ()) if generation is None else ("WHERE generation = ?", (generation,))
         with self._transaction() as store:
-            return _changes(store, where, given)
+            return _changes(store, where, parameters)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -139,7 +139,7 @@ class GroupIds:
                 f"{self.path}: {error.strerror or error}", "Name a store that can be written"
             ) from error
         except sqlite3.OperationalError as error:
-            fix = "Wait for other runs on this store to end, and see that it can be written"
+            fix = "Wait for other runs on this store to end, and check that it can be written"
             raise VariantsError(f"{self.path}: {error}", fix) from error
         except sqlite3.DatabaseError as error:
             fix = "Move the file away; the groups of the next run then get new ids"
@@ -152,17 +152,17 @@ class GroupIds:
                 store.execute(statement)
             store.execute(f"PRAGMA user_version = {_LAYOUT}")
         elif layout != _LAYOUT:
-            raise VariantsError(f"{self.path}: was made by another version", "Use the version that made it")
+            raise VariantsError(f"{self.path}: was written by another version", "Use the version that wrote it")
 
 
 def name_of(number: int) -> str:
-    """The id that a number stands for."""
+    """The id with this number."""
     return f"{PREFIX}{number:06d}"
 
 
-def _changes(store: sqlite3.Connection, where: str, given: tuple[object, ...]) -> list[Change]:
+def _changes(store: sqlite3.Connection, where: str, parameters: tuple[object, ...]) -> list[Change]:
     rows = store.execute(
-        f"SELECT generation, kind, old_ids, new_id, counts FROM changes {where} ORDER BY sequence, place", given
+        f"SELECT generation, kind, old_ids, new_id, counts FROM changes {where} ORDER BY sequence, place", parameters
     )
     return [
         Change(generation, kind, tuple(json.loads(old)), new, tuple(json.loads(counts)))
@@ -183,7 +183,7 @@ def _remembered(store: sqlite3.Connection, generation: str, digest: str) -> Assi
 
 def _assign(store: sqlite3.Connection, generation: str, digest: str, ids: list[str], groups: I64) -> Assignment:
     before = dict(store.execute("SELECT product_id, group_number FROM members"))
-    old = np.array([before.get(one, 0) for one in ids], np.int64)
+    old = np.array([before.get(product, 0) for product in ids], np.int64)
     count = int(groups.max(initial=-1)) + 1
     numbers = _matched(old, groups, count, ids)
     unnamed = np.flatnonzero(numbers == 0)
@@ -200,8 +200,11 @@ def _assign(store: sqlite3.Connection, generation: str, digest: str, ids: list[s
     store.executemany(
         "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (sequence, place, one.generation, one.kind, json.dumps(one.old_ids), one.new_id, json.dumps(one.counts))
-            for place, one in enumerate(changes)
+            (
+                *(sequence, place, change.generation, change.kind),
+                *(json.dumps(change.old_ids), change.new_id, json.dumps(change.counts)),
+            )
+            for place, change in enumerate(changes)
         ),
     )
     return Assignment(tuple(name_of(number) for number in numbers.tolist()), len(unnamed), tuple(changes))
@@ -216,7 +219,7 @@ def _remember_members(store: sqlite3.Connection, ids: list[str], old: I64, new: 
 
 
 def _overlaps(old: I64, groups: I64) -> tuple[I64, I64, I64]:
-    """Earlier group, group now (−1 for none) and number of products, for each two that share some."""
+    """Earlier group, current group (−1: none) and number of shared products, for each pair of groups that share any."""
     known = old > 0
     width = int(groups.max(initial=-1)) + 2
     keys, counts = np.unique(old[known] * width + groups[known] + 1, return_counts=True)
@@ -225,9 +228,9 @@ def _overlaps(old: I64, groups: I64) -> tuple[I64, I64, I64]:
 
 
 def _matched(old: I64, groups: I64, count: int, ids: list[str]) -> I64:
-    """The earlier group whose id each group gets, 0 where it gets none."""
+    """The earlier group whose id each group gets; 0 for none."""
     earlier, now, shared = _overlaps(old, groups)
-    earlier, now, shared = (one[now >= 0] for one in (earlier, now, shared))
+    earlier, now, shared = (column[now >= 0] for column in (earlier, now, shared))
     sizes = np.bincount(groups[groups >= 0], minlength=count)
     first = _first_products(groups, count, ids)
     numbers, taken = np.zeros(count, np.int64), set()
@@ -239,7 +242,7 @@ def _matched(old: I64, groups: I64, count: int, ids: list[str]) -> I64:
 
 
 def _first_products(groups: I64, count: int, ids: list[str]) -> I64:
-    """Where the first product id of each group stands among all ids, so that the order of a feed decides nothing."""
+    """Position of each group's first product id in sorted order, so that the order of a feed has no influence."""
     place = np.empty(len(ids), np.int64)
     place[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
     first = np.full(count, len(ids), np.int64)
@@ -248,23 +251,23 @@ def _first_products(groups: I64, count: int, ids: list[str]) -> I64:
 
 
 def _merges(generation: str, old: I64, groups: I64, numbers: I64) -> Iterator[Change]:
-    """Groups that hold the greatest part of several earlier groups."""
+    """Groups that contain the largest part of several earlier groups."""
     earlier, now, shared = _overlaps(old, groups)
-    earlier, now, shared = (one[now >= 0] for one in (earlier, now, shared))
-    # Of equal parts the one that bears the id is the heir, else the first.
+    earlier, now, shared = (column[now >= 0] for column in (earlier, now, shared))
+    # Of equally large parts the one that kept the id counts, otherwise the first.
     order = np.lexsort((now, numbers[now] != earlier, -shared, earlier))
-    heirs = order[np.unique(earlier[order], return_index=True)[1]]
-    heirs = heirs[np.lexsort((earlier[heirs], now[heirs]))]
-    starts = np.flatnonzero(np.diff(now[heirs], prepend=-1))
-    for part in np.split(heirs, starts[1:]):
+    largest = order[np.unique(earlier[order], return_index=True)[1]]
+    largest = largest[np.lexsort((earlier[largest], now[largest]))]
+    starts = np.flatnonzero(np.diff(now[largest], prepend=-1))
+    for part in np.split(largest, starts[1:]):
         if len(part) > 1:
-            old_ids = tuple(name_of(one) for one in earlier[part].tolist())
+            old_ids = tuple(name_of(number) for number in earlier[part].tolist())
             new_id = name_of(int(numbers[now[part[0]]]))
             yield Change(generation, "merge", old_ids, new_id, tuple(shared[part].tolist()))
 
 
 def _splits(generation: str, old: I64, groups: I64, numbers: I64) -> Iterator[Change]:
-    """Earlier groups whose products are in several places; a product alone is a place of its own."""
+    """Earlier groups whose products are in several places; each product without a group is a place of its own."""
     earlier, now, shared = _overlaps(old, groups)
     names, which = np.unique(earlier, return_inverse=True)
     places = np.bincount(which.reshape(-1), np.where(now < 0, shared, 1), minlength=len(names))

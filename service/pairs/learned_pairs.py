@@ -1,4 +1,4 @@
-"""The classifier that a run learns from its own known pairs, and what is kept of them for later analysis."""
+"""The classifier that a run learns from its own known pairs, and its out-of-fold results, kept for later analysis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.runs.progress import track
 
 
 def features_key(job: Job) -> dict[str, Any]:
-    """What the features of the pairs of groups held out depend on."""
+    """Everything that the held-out features depend on, for their digest."""
     return {
         "learn": job.folder.require("learn").key,
         "plan": job.folder.require("plan").key,
@@ -32,7 +32,7 @@ def features_key(job: Job) -> dict[str, Any]:
 
 
 def held_out_features(job: Job) -> PairTable:
-    """The pairs of groups held out with their features; kept, since they take a while."""
+    """Known pairs with features from spaces learned without their groups; cached, because they take a while."""
     path = job.folder.work / "pairs" / f"held-out-{digest_of(features_key(job))[:12]}.parquet"
     if not path.is_file():
         held_out_pairs(job).save(path)
@@ -42,27 +42,27 @@ def held_out_features(job: Job) -> PairTable:
 
 def _judged_path(job: Job) -> Path:
     judged, seed = job.truth("judgements"), job.settings.run.seed
-    made_of = digest_of(features_key(job), judged.keys.tolist(), judged.values.tolist(), seed)
-    return job.folder.work / "pairs" / f"judged-{made_of[:12]}.parquet"
+    key = digest_of(features_key(job), judged.keys.tolist(), judged.values.tolist(), seed)
+    return job.folder.work / "pairs" / f"judged-{key[:12]}.parquet"
 
 
 def keep_judged(job: Job, table: PairTable, learned: LearnedPairs) -> PairTable:
-    """Keeps what both stages say of the pairs of groups held out, for who looks into it afterwards."""
+    """Saves the out-of-fold results of both stages for the held-out pairs, for later analysis."""
     path, columns = _judged_path(job), {"probability": learned.held_out, "first": learned.first}
-    told = {name: values.astype(np.float32) for name, values in columns.items()}
-    made = PairTable(table.items, table.left, table.right, told)
-    made.save(path)
+    results = {name: values.astype(np.float32) for name, values in columns.items()}
+    judged = PairTable(table.items, table.left, table.right, results)
+    judged.save(path)
     drop_others(path.parent, "judged-*", path)
-    return made
+    return judged
 
 
 def judged_held_out(job: Job) -> tuple[PairTable, PairTable]:
-    """What a finished run learned its classifier from, and what classifiers that did not know each pair say of it.
+    """The pairs that a finished run learned its classifier from, and their out-of-fold results.
 
     Returns:
-        The pairs of groups held out with their features; and the same pairs with their `probability` and what the
-        `first` stage came to, by classifiers that neither product's group had a part in. Learned once more where
-        the work folder has them no longer.
+        The held-out pairs with their features; and the same pairs with their `probability` and the output of the
+        `first` stage, from classifiers learned without the groups of either product. Both are recomputed if the work
+        folder no longer has them.
 
     Raises:
         VariantsError: The run learned no classifier.
@@ -70,7 +70,7 @@ def judged_held_out(job: Job) -> tuple[PairTable, PairTable]:
     counts = job.folder.require("learn_pairs").counts
     if not counts["learned"]:
         raise VariantsError(
-            f"this run learned no classifier: {counts.get('why', 'it had nothing to')}",
+            f"this run learned no classifier: {counts.get('why', 'there was nothing to learn from')}",
             "Run a feed with more known groups",
         )
     table, path = held_out_features(job), _judged_path(job)
@@ -82,13 +82,13 @@ def judged_held_out(job: Job) -> tuple[PairTable, PairTable]:
 def learn_classifier(
     table: PairTable, truth: Qrels, job: Job, bound: NDArray[np.integer] | None = None
 ) -> LearnedPairs:
-    """The classifier that these pairs teach.
+    """Learns the classifier.
 
     Args:
-        table: Candidate pairs with features that their own groups had no part in.
-        truth: What is known about them.
+        table: Candidate pairs with features from spaces learned without their groups.
+        truth: Known groups and judgements.
         job: The run.
-        bound: int (n,): groups that must stay in one fold; those of `truth` where not given.
+        bound: int (n,): groups that must stay in one fold; by default those of `truth`.
     """
     sources = truth.source(table.left, table.right)
     return learn_pair_model(
@@ -106,6 +106,6 @@ def learn_classifier(
 
 
 def measure_precision(job: Job, table: PairTable, probabilities: NDArray[np.floating], truth: Qrels) -> Precision:
-    """How right pairs and groups are, by the truth at hand and the settings of groups."""
+    """Measures pairs and groups by the truth, with the run's settings for groups."""
     groups, sellers = job.settings.groups, job.catalogue.codes("seller")
     return precision_of(table, probabilities, truth, sellers, threshold=groups.threshold, most=groups.largest)

@@ -1,4 +1,4 @@
-"""How right pairs and groups are, by a truth that had no part in what is said of its own products."""
+"""Measures probabilities of pairs, and the groups that they form, against held-out truth."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from fusion.groups.known import group_products
 from fusion.groups.linkage import Grouping
 
 AT = (10, 20, 50)
-"""Depths at which the candidates, in the order of their probability, are measured."""
+"""Depths at which the candidates, ranked by probability, are measured."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How right pairs and groups are.
+    """Figures for pairs and groups.
 
     Attributes:
-        pairs: The candidate pairs, all known variants in the denominator.
-        groups: The groups that these pairs make where no known group is looked at.
-        reranked: Depth → recall of each product's candidates in the order of their probability.
-        within: The pairs of one seller's products; None where that is all of them, or none.
-        across: The pairs of two sellers' products.
+        pairs: Figures of the candidate pairs; recall counts all known variants, candidates or not.
+        groups: Figures of the groups that these pairs form with all known groups hidden.
+        reranked: Depth → recall of each product's candidates, ranked by probability.
+        within: Figures of pairs of one seller; None if all pairs are, or none.
+        across: Figures of pairs of two sellers; None in the same cases.
     """
 
     pairs: PairFigures
@@ -52,14 +52,14 @@ class Precision:
     @classmethod
     def open(cls, path: Path) -> Precision:
         """Reads what `save` wrote."""
-        said = json.loads(path.read_text("utf-8"))
-        pairs = (_pairs(said[name]) if said[name] else None for name in ("within", "across"))
-        reranked = {int(k): value for k, value in said["reranked"].items()}
-        return cls(_pairs(said["pairs"]), GroupFigures(**said["groups"]), reranked, *pairs)
+        document = json.loads(path.read_text("utf-8"))
+        pairs = (_pairs(document[name]) if document[name] else None for name in ("within", "across"))
+        reranked = {int(k): value for k, value in document["reranked"].items()}
+        return cls(_pairs(document["pairs"]), GroupFigures(**document["groups"]), reranked, *pairs)
 
 
-def _pairs(said: dict[str, Any]) -> PairFigures:
-    return PairFigures(**(said | {"recall_at": {float(at): value for at, value in said["recall_at"].items()}}))
+def _pairs(values: dict[str, Any]) -> PairFigures:
+    return PairFigures(**(values | {"recall_at": {float(at): value for at, value in values["recall_at"].items()}}))
 
 
 def precision_of(
@@ -71,46 +71,46 @@ def precision_of(
     threshold: float,
     most: int,
 ) -> Precision:
-    """Measures pairs, and the groups that they make with all known groups hidden.
+    """Measures pairs, and the groups that they form with all known groups hidden.
 
     Args:
         table: Candidate pairs.
-        probabilities: float (m,): of each.
-        truth: What is known; a seller's groups say nothing about other sellers' products.
+        probabilities: float (m,): probability of each.
+        truth: Known groups; a seller's groups say nothing about other sellers' products.
         sellers: int32 (n,): number of each product's seller.
-        threshold: Least mean probability at which two groups are joined.
-        most: Products in a group, at most; 0: no limit.
+        threshold: Minimum mean probability for joining two groups.
+        most: Maximum number of products in a group; 0: no limit.
     """
     left, right = table.left, table.right
-    told = truth.judge(left, right)
+    judgements = truth.judge(left, right)
     _, grouped = hidden_groups(table, probabilities, truth, threshold=threshold, most=most)
     same = sellers[left] == sellers[right]
     within = known_pairs(truth, sellers)
     known = known_pairs(truth)
-    parted = within and known - within
+    both_kinds = within and known - within
     return Precision(
-        pair_figures(probabilities, told, known),
+        pair_figures(probabilities, judgements, known),
         grouped,
         reranked(table, probabilities, truth),
-        pair_figures(probabilities[same], told[same], within) if parted else None,
-        pair_figures(probabilities[~same], told[~same], known - within) if parted else None,
+        pair_figures(probabilities[same], judgements[same], within) if both_kinds else None,
+        pair_figures(probabilities[~same], judgements[~same], known - within) if both_kinds else None,
     )
 
 
 def hidden_groups(
     table: PairTable, probabilities: NDArray[np.floating], truth: Qrels, *, threshold: float, most: int
 ) -> tuple[Grouping, GroupFigures]:
-    """The groups that pairs make where no known group is looked at, and how well they agree with the known ones.
+    """The groups that pairs form with all known groups hidden, and their agreement with the known groups.
 
     Arguments as for `precision_of`.
     """
     options: dict[str, Any] = {"known": "hide", "threshold": threshold, "most": most}
-    made, _ = group_products(truth, table.left, table.right, probabilities, **options)
-    return made, group_figures(_within_scopes(made.groups, truth), truth.groups)
+    grouping, _ = group_products(truth, table.left, table.right, probabilities, **options)
+    return grouping, group_figures(_within_scopes(grouping.groups, truth), truth.groups)
 
 
 def known_pairs(truth: Qrels, sellers: NDArray[np.int32] | None = None) -> int:
-    """Pairs known to be variants; with sellers, those of one seller's products."""
+    """Number of pairs known to be variants; with sellers, only pairs of one seller."""
     groups = truth.groups.astype(np.int64)
     key = groups if sellers is None else groups * (int(sellers.max(initial=0)) + 2) + sellers
     sizes = np.unique(key[groups >= 0], return_counts=True)[1]
@@ -118,13 +118,13 @@ def known_pairs(truth: Qrels, sellers: NDArray[np.int32] | None = None) -> int:
 
 
 def _within_scopes(groups: NDArray[np.integer], truth: Qrels) -> NDArray[np.int64]:
-    """Groups cut at what the truth can judge: products of two sellers count apart unless its groups are global."""
+    """Groups split by the scope of the truth: by seller, unless its groups are global."""
     key = groups.astype(np.int64) * (int(truth.scopes.max(initial=0)) + 2) + truth.scopes
     return np.where(groups >= 0, key, -1)
 
 
 def reranked(table: PairTable, probabilities: NDArray[np.floating], truth: Qrels) -> dict[int, float]:
-    """Depth → recall of each product's candidates in the order of their probability, or of any score."""
+    """Depth → recall of each product's candidates, ranked by probability or any other score."""
     axis = table.items
     owners, others = np.concatenate([table.left, table.right]), np.concatenate([table.right, table.left])
     values = np.concatenate([probabilities, probabilities])

@@ -1,4 +1,4 @@
-"""A run's candidate pairs with their features and what they come to."""
+"""A run's candidate pairs with their features and probabilities."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from service.runs.job import Job
 
 @dataclass(frozen=True, eq=False)
 class ScoredPairs:
-    """Candidate pairs with what is computed of them.
+    """Candidate pairs with features and probabilities.
 
     Attributes:
         table: The pairs and their features.
-        values: float (m,): probability of each; where there is no model, a score that is none.
-        model: The classifier, None where nothing was learned.
-        scores: What it came to; None without a model.
+        values: float (m,): probability of each pair; without a model a score that is not a probability.
+        model: The classifier; None if nothing was learned.
+        scores: Its output; None without a model.
     """
 
     table: PairTable
@@ -37,12 +37,12 @@ class ScoredPairs:
         return list(self.model.all_names) if self.model else list(self.table.columns)
 
     def matrix(self, places: NDArray[np.integer]) -> NDArray[np.float32]:
-        """All that is known of some pairs in numbers: their features and, with a model, what the pairs around say."""
+        """The features of the pairs at these positions and, with a model, their collective features; float32."""
         own = self._own(places)
         return own if self.scores is None else np.concatenate([own, self.scores.collective[places]], axis=1)
 
     def weights(self, places: NDArray[np.integer], threads: int) -> NDArray[np.floating]:
-        """By how much each column moves each pair, float (len(places), columns)."""
+        """Contribution of each column to the value of each pair, float (len(places), columns)."""
         own, names = self._own(places), list(self.table.columns)
         if self.model is None or self.scores is None:
             return contributions_of(own, names)
@@ -53,12 +53,12 @@ class ScoredPairs:
 
 
 def candidate_pairs(job: Job) -> PairTable:
-    """Every candidate pair of a run once."""
+    """The candidate pairs of a run, each once."""
     return PairTable.of_candidates(read_candidates(job.folder.candidates, job.catalogue.axis))
 
 
 def scored(job: Job, pairs: PairTable, model: PairModel | None) -> ScoredPairs:
-    """Pairs with their features and what they come to."""
+    """Computes features and probabilities of pairs; without a model unsupervised scores."""
     table = own_features(job, pairs)
     matrix, names = table.matrix(), list(table.columns)
     if model is None:

@@ -24,7 +24,7 @@ from eval.bootstrap import Interval, difference, interval
 from intake.feeds.several import FeedSource
 from intake.picture_files import list_pictures
 from service.learning.heads import split_groups
-from service.learning.picture_recall import Pictured, projected_recalls, recalls
+from service.learning.picture_recall import PictureVectors, projected_recalls, recalls
 from service.runs.job import Job
 from service.runs.run_folder import locked
 from service.steps.fetch_pictures import fetch_pictures
@@ -262,7 +262,7 @@ def _pool(goods: _Pictures) -> Rows:
 
 def _queries(goods: _Pictures, rows: Rows) -> Rows:
     """Products of held-out groups that have a picture and a variant, by their position in the pool."""
-    seen = Pictured(np.array([[goods.files[row] is not None] for row in rows], np.float16), goods.groups[rows])
+    seen = PictureVectors(np.array([[goods.files[row] is not None] for row in rows], np.float16), goods.groups[rows])
     return seen.queries[goods.aside[rows][seen.queries]]
 
 
@@ -275,7 +275,7 @@ def _found(
     width = len(next(iter(vectors.values())))
     blank = np.zeros(width, np.float16)
     values = np.stack([vectors.get(goods.files[row], blank) for row in rows])
-    seen, asked = Pictured(values, goods.groups[rows]), _queries(goods, rows)
+    seen, asked = PictureVectors(values, goods.groups[rows]), _queries(goods, rows)
     raw = recalls(values, seen.groups, asked, (10,))[:, 0]
     return raw, projected_recalls(seen, goods.folds[rows], asked, (10,))[:, 0]
 

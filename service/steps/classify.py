@@ -15,7 +15,7 @@ from candidates.suggestion import write_suggestions, write_suggestions_csv
 from service.neighbours.build import build_lexical_index
 from service.pairs.learned_pairs import measure_precision
 from service.pairs.scored import ScoredPairs, candidate_pairs, scored
-from service.pairs.suggesting import Teller
+from service.pairs.suggesting import SuggestionWriter
 from service.runs.job import Job
 from service.runs.run_folder import Counts, Step, StepRecord
 
@@ -60,7 +60,7 @@ def _write(job: Job, pairs: ScoredPairs) -> Counts:
     plain.save(folder.pairs / f"part-{0:09d}-{len(plain):09d}.parquet")
     threshold = _threshold(job, pairs)
     shown = _shown(job, pairs, threshold)
-    suggestions = list(Teller(job, pairs).suggestions(shown))
+    suggestions = list(SuggestionWriter(job, pairs).suggestions(shown))
     write_suggestions(folder.suggestions, suggestions)
     titles = dict(zip(job.catalogue.axis, job.catalogue.column("title"), strict=True))
     write_suggestions_csv(folder.suggestions_csv, suggestions, titles)

@@ -29,7 +29,7 @@ from fusion.merge.strategies import budget
 from intake.picture_files import list_pictures
 from service.answers.shown_groups import groups_shown
 from service.files.candidate_files import read_candidates
-from service.learning.in_words import taught_in_words
+from service.learning.in_words import learning_in_words
 from service.learning.planner import Offer, Plan
 from service.neighbours import depths
 from service.neighbours.open import open_image, open_text
@@ -87,7 +87,7 @@ def _report(job: Job, examples: tuple[model.Example, ...], shown: Callable[[int]
         examples=examples,
         refused=model.Refused.of(all_refusals(job.folder)),
         making=_making(job),
-        taught=taught_in_words(job, measured),
+        taught=learning_in_words(job, measured),
         planned=_planned(job),
         planned_by=_planned_by(job),
         estimates=_estimates(measured),

@@ -70,7 +70,9 @@ def _file(folder, text):
 def test_unknown_ids_are_named_up_to_five(tmp_path):
     job = finished(tmp_path, product("a"))
     text = "id,item_group_id\na,X\n" + "".join(f"u{number},X\n" for number in range(7))
-    with pytest.raises(UnknownId, match=r"7 of its ids are no products: 'u0', 'u1', 'u2', 'u3', 'u4' and 2 more\."):
+    with pytest.raises(
+        UnknownId, match=r"7 of its ids are not in the catalogue: 'u0', 'u1', 'u2', 'u3', 'u4' and 2 more\."
+    ):
         back(job, tmp_path / "back.tsv", text)
     assert not (tmp_path / "back.tsv").exists()
 
@@ -78,7 +80,7 @@ def test_unknown_ids_are_named_up_to_five(tmp_path):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("id,item_group_id\na,X\nb,X\na,Y\n", VariantsError, "line 4: the product 'a' stands there already"),
+        ("id,item_group_id\na,X\nb,X\na,Y\n", VariantsError, "line 4: the product 'a' is listed twice"),
         ("id,item_group_id\na,X\n,X\n", VariantsError, "line 3: no id"),
         ("id,group\na,X\n", FeedError, "must have the columns id and item_group_id; it has id, group"),
         ("id,item_group_id\na\n", FeedError, "line 2: 1 fields"),
@@ -118,7 +120,7 @@ def test_one_sellers_products_alone(tmp_path):
 
 
 def test_a_seller_that_there_is_not(tmp_path):
-    with pytest.raises(VariantsError, match=r"no product is of the seller 'u'\. There are 's', 't'"):
+    with pytest.raises(VariantsError, match=r"no product is from the seller 'u'\. The sellers are 's', 't'"):
         back(finished(tmp_path, *SELLERS), tmp_path / "back.tsv", seller="u")
     with pytest.raises(VariantsError, match="There are no sellers"):
         back(finished(tmp_path, product("a")), tmp_path / "back.tsv", seller="u")
@@ -162,7 +164,7 @@ def test_a_parent_is_known_again_under_its_own_id(tmp_path):
 
 
 def test_one_product_under_two_names_is_one(tmp_path):
-    with pytest.raises(VariantsError, match="'s:r' and 'r' are one product"):
+    with pytest.raises(VariantsError, match="'s:r' and 'r' are the same product"):
         back(qualified(tmp_path), tmp_path / "back.tsv", "id,item_group_id\ns:r,\nr,X\n", seller="s")
 
 

@@ -205,7 +205,7 @@ def test_no_joined_group_holds_two_groups_that_one_seller_keeps_apart():
 
 
 def catalogue(*products):
-    return Catalogue.of(Product(id=f"p{row}", **told) for row, told in enumerate(products))
+    return Catalogue.of(Product(id=f"p{row}", **values) for row, values in enumerate(products))
 
 
 GTIN, OTHER_GTIN = "4006381333931", "73513537"
@@ -233,10 +233,10 @@ def test_equal_numbers_pair_two_sellers_products(one, other, paired):
 
 
 def test_a_number_that_one_seller_repeats_pairs_nothing():
-    told = catalogue({"gtin": GTIN}, {"gtin": GTIN}, {"gtin": GTIN}, {"gtin": OTHER_GTIN}, {"gtin": OTHER_GTIN})
-    left, right = pairs_of_equal_numbers(told, np.array([0, 0, 1, 0, 1]))
+    numbered = catalogue({"gtin": GTIN}, {"gtin": GTIN}, {"gtin": GTIN}, {"gtin": OTHER_GTIN}, {"gtin": OTHER_GTIN})
+    left, right = pairs_of_equal_numbers(numbered, np.array([0, 0, 1, 0, 1]))
     assert list(zip(left, right, strict=True)) == [(3, 4)]
-    assert not len(pairs_of_equal_numbers(told, np.full(5, -1))[0])
+    assert not len(pairs_of_equal_numbers(numbered, np.full(5, -1))[0])
 
 
 def test_pairs_that_are_certain_come_first_and_need_no_estimate():
@@ -259,15 +259,15 @@ def random_case(seed, n=30, sellers=3, depth=8):
     rows = np.stack([draw.permutation(np.setdiff1d(np.arange(n), [row]))[:depth] for row in range(n)])
     rows[draw.random(rows.shape) < 0.1] = -1
     scores = -np.sort(-draw.integers(0, 6, rows.shape).astype(np.float32), axis=1)
-    told = guesses._Told(draw.integers(-1, 8, n), draw.integers(-1, sellers, n), draw.random(n) < 0.9)
-    told.free[told.sellers < 0] = False
-    return Run.from_matrix("made up", axis, axis, rows, scores), told
+    known = guesses._Known(draw.integers(-1, 8, n), draw.integers(-1, sellers, n), draw.random(n) < 0.9)
+    known.free[known.sellers < 0] = False
+    return Run.from_matrix("made up", axis, axis, rows, scores), known
 
 
-def plain_first(run, told, query, seller):
+def plain_first(run, known, query, seller):
     for row, score in zip(*run.ranked(query), strict=True):
-        kin = told.groups[query] >= 0 and told.groups[query] == told.groups[row]
-        if told.free[row] and told.sellers[row] == seller and not kin:
+        kin = known.groups[query] >= 0 and known.groups[query] == known.groups[row]
+        if known.free[row] and known.sellers[row] == seller and not kin:
             return int(row), float(score)
     return None, None
 
@@ -275,23 +275,23 @@ def plain_first(run, told, query, seller):
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_nearest_pairs_are_those_of_a_plain_walk(seed):
-    run, told = random_case(seed)
+    run, known = random_case(seed)
     expected = set()
-    for left in np.flatnonzero(told.free).tolist():
-        for right in range(left + 1, len(told.groups)):
-            if told.free[right]:
-                there, one = plain_first(run, told, left, told.sellers[right])
-                back, two = plain_first(run, told, right, told.sellers[left])
+    for left in np.flatnonzero(known.free).tolist():
+        for right in range(left + 1, len(known.groups)):
+            if known.free[right]:
+                there, one = plain_first(run, known, left, known.sellers[right])
+                back, two = plain_first(run, known, right, known.sellers[left])
                 if there == right and back == left:
                     expected.add((left, right, min(one, two)))
-    found = guesses._nearest(run, told)
+    found = guesses._nearest(run, known)
     assert set(zip(found.left.tolist(), found.right.tolist(), found.scores.tolist(), strict=True)) == expected
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_agreement_is_that_of_a_plain_walk(seed):
-    run, told = random_case(seed, n=40, sellers=2, depth=25)
+    run, known = random_case(seed, n=40, sellers=2, depth=25)
     draw = np.random.default_rng(seed)
     left, right = draw.integers(0, 40, (2, 20))
 
@@ -299,11 +299,11 @@ def test_agreement_is_that_of_a_plain_walk(seed):
         same = [
             int(row)
             for row in run.ranked(query)[0]
-            if told.sellers[row] == told.sellers[wanted] and not told.variants(np.array([query]), np.array([row]))[0]
+            if known.sellers[row] == known.sellers[wanted] and not known.variants(np.array([query]), np.array([row]))[0]
         ]
         return wanted in same[: guesses.AGREEING]
 
-    found = guesses._agrees(guesses._Nearest(left, right, np.zeros(20)), run, told)
+    found = guesses._agrees(guesses._Nearest(left, right, np.zeros(20)), run, known)
     expected = [near(one, other) and near(other, one) for one, other in zip(left.tolist(), right.tolist(), strict=True)]
     assert found.tolist() == expected
 

@@ -192,7 +192,7 @@ def test_an_exam_asks_whole_groups_and_has_other_products_beside(monkeypatch, qu
     monkeypatch.setattr(heads, "_POOL", 15)
     groups = np.array([0] * 3 + [1] * 4 + [2] + [-1] * 20 + [3] * 5 + [4] * 2)
     asked = np.isin(groups, [0, 1, 2, 3])
-    count, pool = heads._exam(groups, asked, 0)
+    count, pool = heads._queries_and_pool(groups, asked, 0)
     sizes = dict(zip(*np.unique(groups[pool[:count]], return_counts=True), strict=True))
     assert sizes
     assert all(sizes[group] == (groups == group).sum() for group in sizes)

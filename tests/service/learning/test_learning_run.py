@@ -13,7 +13,7 @@ from service.files.candidate_files import read_candidates
 from service.learning import held_out as held_out_lists
 from service.learning import taught as taught_spaces
 from service.learning.held_out import held_out
-from service.learning.in_words import taught_in_words
+from service.learning.in_words import learning_in_words
 from service.learning.planner import Plan
 from service.neighbours import vectors
 from service.neighbours.kinds import TextLookup, TfidfLookup
@@ -58,7 +58,7 @@ def test_it_is_measured_in_folds_and_says_so(learned):
     measured = evaluation_of(learned)
     assert measured["folds"] == 5
     page = (learned.folder.root / "report.html").read_text("utf-8")
-    for sentence in taught_in_words(learned, measured):
+    for sentence in learning_in_words(learned, measured):
         assert sentence in page
     assert "known groups of this feed" in page
     assert 'id="plan"' in page
@@ -139,7 +139,7 @@ def test_few_groups_or_none_are_enough(drawn, tmp_path, kept):
     job = run(regrouped(drawn.feed, tmp_path / "feed", few), tmp_path / "out", learning(merge={"budget": 10}))
     assert job.folder.require("expand").counts["candidates"] > 0
     assert (job.folder.root / "report.html").stat().st_size > 0
-    said = " ".join(taught_in_words(job, {"folds": 0}))
+    said = " ".join(learning_in_words(job, {"folds": 0}))
     assert (f"{kept:,} known groups" in said) if kept else ("Nothing was learned from groups" in said)
 
 

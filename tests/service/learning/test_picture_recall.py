@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from service.learning.picture_recall import Pictured, projected_recalls, recalls
+from service.learning.picture_recall import PictureVectors, projected_recalls, recalls
 
 
 def made(n=60, width=8, seed=0):
     draw = np.random.default_rng(seed)
     values = draw.normal(0, 1, (n, width)).astype(np.float16)
     values[draw.random(n) < 0.1] = 0
-    return Pictured(values, draw.integers(-1, n // 4, n).astype(np.int32))
+    return PictureVectors(values, draw.integers(-1, n // 4, n).astype(np.int32))
 
 
 def plain(seen, query, depth):
@@ -35,7 +35,7 @@ def test_recall_is_the_plain_one(seed):
 def test_queries_have_a_picture_and_a_known_variant():
     values = np.ones((6, 2), np.float16)
     values[1] = 0
-    seen = Pictured(values, np.array([0, 0, 1, -1, -1, 2], np.int32))
+    seen = PictureVectors(values, np.array([0, 0, 1, -1, -1, 2], np.int32))
     assert seen.queries.tolist() == [0]
     # Its only variant has no picture, and counts as missed.
     assert recalls(values, seen.groups, seen.queries, (5,)).tolist() == [[0.0]]

@@ -66,7 +66,7 @@ def test_the_greatest_overlap_wins_then_the_larger_group_then_the_older_id(store
     assert assigned(store, "six", "kmv", "lnw").ids == ids(5, 6)
 
 
-def test_equal_groups_are_told_apart_by_their_products_not_by_the_order_of_the_feed(store, tmp_path):
+def test_equal_groups_are_distinguished_by_their_products_not_by_the_order_of_the_feed(store, tmp_path):
     other = GroupIds(tmp_path / "other.sqlite")
     for one in (store, other):
         assigned(one, "one", "abcd")

@@ -75,7 +75,7 @@ def groups_of(job):
         return {row["id"]: row["item_group_id"] for row in csv.DictReader(file)}
 
 
-def test_pairs_have_probabilities_and_are_told_once(classified):
+def test_pairs_have_probabilities_and_are_listed_once(classified):
     table = pq.read_table(classified.folder.pairs)
     probability = table["probability"].to_numpy()
     assert classified.folder.require("learn_pairs").counts["learned"]
@@ -171,7 +171,7 @@ def test_groups_keep_their_ids_where_a_fifth_of_the_products_is_new(many, model,
     assert len(set(new.values()) & set(old.values())) >= 0.9 * len(set(old.values()))
 
 
-def test_explain_tells_what_the_run_told(classified):
+def test_explain_shows_what_the_run_found(classified):
     table = pq.read_table(classified.folder.pairs).to_pylist()
     suggested = next(read_suggestions(classified.folder.suggestions), None)
     if suggested is not None:
@@ -277,7 +277,7 @@ def test_the_commands(classified, tmp_path):
     out = copied(classified, tmp_path / "out")
     choices = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(choices | {"work": str(out / "work")}))
-    told = classified.folder.require("classify").counts
+    counts = classified.folder.require("classify").counts
 
     def said(*words):
         answer = CliRunner().invoke(app, [words[0], str(out), *words[1:]])
@@ -286,7 +286,7 @@ def test_the_commands(classified, tmp_path):
 
     before = Job.of(out).folder.require("group").counts["groups"]
     assert "suggestions" in said("classify", "--precision", "0.3")
-    assert Job.of(out).folder.require("classify").counts["threshold"] <= told["threshold"]
+    assert Job.of(out).folder.require("classify").counts["threshold"] <= counts["threshold"]
     assert Job.of(out).settings.pairs.precision == 0.3
     said("group", "--threshold", "0.99", "--known", "learn")
     assert Job.of(out).folder.require("group").counts["groups"] < before

@@ -1,15 +1,15 @@
 import numpy as np
 
 from fusion.pairs.collective import PairGraph
-from service.pairs.suggesting import LIKELY, third_fitting
+from service.pairs.suggesting import LIKELY, third_match
 
 
 def slow(pairs, values, one, other):
-    told = {frozenset(pair): value for pair, value in zip(pairs, values, strict=True)}
+    value_of = {frozenset(pair): value for pair, value in zip(pairs, values, strict=True)}
     both = {
-        third: min(told[frozenset((one, third))], told[frozenset((other, third))])
+        third: min(value_of[frozenset((one, third))], value_of[frozenset((other, third))])
         for third in range(12)
-        if frozenset((one, third)) in told and frozenset((other, third)) in told
+        if frozenset((one, third)) in value_of and frozenset((other, third)) in value_of
     }
     best = max(both, key=lambda third: (both[third], -third), default=-1)
     return best if best >= 0 and both[best] >= LIKELY else -1
@@ -26,7 +26,7 @@ def test_the_third_product_that_fits_both_is_the_slow_one():
         graph = PairGraph.of(left, right, 12)
         pairs = list(zip(left.tolist(), right.tolist(), strict=True))
         for one, other in pairs:
-            third = third_fitting(graph, values, one, other)
+            third = third_match(graph, values, one, other)
             assert third == slow(pairs, values, one, other)
             found.add(third >= 0)
     assert found == {True, False}
@@ -34,4 +34,4 @@ def test_the_third_product_that_fits_both_is_the_slow_one():
 
 def test_nobody_fits_both_of_a_lonely_pair():
     graph = PairGraph.of(np.array([0], np.int32), np.array([1], np.int32), 2)
-    assert third_fitting(graph, np.array([0.9]), 0, 1) == -1
+    assert third_match(graph, np.array([0.9]), 0, 1) == -1

@@ -7,7 +7,7 @@ import pytest
 from candidates.errors import SchemaError
 from service.neighbours.open import open_image
 from service.neighbours.vectors import image_vectors
-from service.pairs.suggesting import encoders_own
+from service.pairs.suggesting import encoder_cosines
 from service.runs import usable_pictures
 from service.runs.job import Job
 from service.runs.usable_pictures import UsablePictures
@@ -36,7 +36,7 @@ def test_whoever_asks_the_file_is_read_once(finished, monkeypatch):
     image_vectors(job)
     open_image(job)
     for _ in range(2):  # it is called block by block
-        encoders_own(job, np.array([0, 1], np.int32), np.array([2, 3], np.int32))
+        encoder_cosines(job, np.array([0, 1], np.int32), np.array([2, 3], np.int32))
     assert read.count(finished.folder.images) == 1
 
 
