@@ -7,8 +7,8 @@ Two codes of s words that differ in r bits differ in at most r words, because ea
 share at least s − r words. Therefore all codes within r ≤ s − m bits are compared (the pigeonhole principle).
 `CodeSearch.radius` is this guaranteed radius; of the codes beyond it only some are found. The radius is short (31 of
 512 bits at m = 1), and a graph finds more in less time (docs/elasticsearch.md); the method is here because it is the
-paper's. M. Norouzi, A. Punjani and D. J. Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012; within
-an index of words C. Mu, J. Zhao, G. Yang, J. Zhang and Z. Yan, "Towards Practical Visual Search Engine within
+paper's. M. Norouzi, A. Punjani and D. J. Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012;
+within an index of words C. Mu, J. Zhao, G. Yang, J. Zhang and Z. Yan, "Towards Practical Visual Search Engine within
 Elasticsearch", SIGIR Workshop on eCommerce 2018 (arXiv:1806.08896).
 
 `hnsw` walks a graph of neighbours; it guarantees nothing but misses little.
