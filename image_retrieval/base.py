@@ -47,7 +47,7 @@ class Base:
             return cls(width)
         from sklearn.utils.extmath import randomized_svd
 
-        # One iteration, stabilised by LU, captures nearly as much energy as exact vectors (docs/notes-on-choices.md).
+        # One iteration, stabilised by LU, comes close to the exact vectors (docs/notes-on-choices.md).
         _, _, directions = randomized_svd(
             np.asarray(sample, np.float32),
             dimensions,

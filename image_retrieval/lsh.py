@@ -1,7 +1,7 @@
-"""Random-projection LSH: vectors to packed binary codes whose Hamming distance follows the angle.
+"""Random-projection LSH: vectors to packed binary codes whose Hamming distance estimates the angle.
 
-Charikar, *Similarity Estimation Techniques from Rounding Algorithms*, STOC 2002: a random hyperplane parts two
-vectors with probability angle / π, so the share of differing bits estimates the angle between them.
+M. S. Charikar, "Similarity Estimation Techniques from Rounding Algorithms", STOC 2002: a random hyperplane separates
+two vectors with probability angle / π, so the share of differing bits estimates the angle between them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Hyperplanes:
     """Seeded random hyperplanes through the origin.
 
     Attributes:
-        dimensions: d, the length of the vectors taken.
-        bits: Hyperplanes, a multiple of 8.
-        seed: The same seed makes the same planes in every process.
+        dimensions: d, the length of the input vectors.
+        bits: Number of hyperplanes, a multiple of 8.
+        seed: The same seed gives the same planes in every process.
         normals: float32 (d, bits), standard normal.
     """
 
@@ -35,27 +35,27 @@ class Hyperplanes:
 
     def __post_init__(self) -> None:
         """Draws the planes."""
-        # The stream of RandomState is frozen for good; that of numpy's newer generators may change.
+        # RandomState's stream is guaranteed never to change; that of numpy's newer generators may.
         drawn = np.random.RandomState(self.seed).standard_normal((self.dimensions, self.bits))
         object.__setattr__(self, "normals", drawn.astype(np.float32))
 
     @property
     def version(self) -> str:
-        """Names the planes: codes of two versions never mix."""
+        """Identifies the planes; codes of two versions are never mixed."""
         return f"lsh-{self.bits}-of-{self.dimensions}-seed{self.seed}"
 
     def codes(self, vectors: NDArray[np.floating]) -> NDArray[np.uint8]:
-        """Hashes vectors, (n, d) to packed codes uint8 (n, bits / 8).
+        """Hashes vectors, (n, d), to packed codes, uint8 (n, bits / 8).
 
-        Bit j tells whether the vector lies on the positive side of plane j. Bits are packed in order, the
-        first one highest: bit j is bit 7 − j mod 8 of byte j // 8.
+        Bit j is set if the vector is on the positive side of plane j. Bits are packed in order, the first one highest:
+        bit j is bit 7 − j mod 8 of byte j // 8.
 
         Raises:
             VersionMismatch: The vectors are of another length.
         """
         if vectors.shape[1] != self.dimensions:
             raise VersionMismatch(
-                f"vectors of {vectors.shape[1]} dimensions met hyperplanes for {self.dimensions}",
+                f"the vectors have {vectors.shape[1]} dimensions, the hyperplanes are for {self.dimensions}",
                 "Encode with the same model and base",
             )
         codes = np.empty((len(vectors), self.bits // 8), np.uint8)

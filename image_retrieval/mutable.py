@@ -1,4 +1,4 @@
-"""The embedded index whose items come and go: every code compared, and so the truth for any other one."""
+"""An embedded index whose items can be added and removed: compares every code, so others are tested against it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ from image_retrieval.lsh import Hyperplanes
 from image_retrieval.rolling import THREE_MONTHS, Rolling
 
 _TILE = 2**24
-"""Bytes of differing bits held at once (16 MiB)."""
+"""Bytes of differing bits computed at once (16 MiB)."""
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
-class _Held:
-    """What the index holds at one moment; a change makes another one.
+class _State:
+    """The contents of the index at one moment; a change makes a new one.
 
     Attributes:
-        table: A picture a row: `image`, `product` (its id), `added` (the day's ordinal), `shown` (row in `products`).
+        table: One picture per row: `image`, `product` (its id), `added` (the day's ordinal), `shown` (row in
+            `products`).
         codes: uint8 (n, bits / 8).
-        alive: bool (n,): False marks the grave of a picture that was removed, until a checkpoint clears it.
-        products: What the pictures show, and perhaps products that are no longer shown.
+        alive: bool (n,): false for a removed picture, whose row stays until the next checkpoint.
+        products: The products that the pictures show, and possibly some that are no longer shown.
     """
 
     table: pa.Table
@@ -57,7 +58,7 @@ class _Held:
     def axis(self) -> Axis:
         return Axis.of(self.table["image"].take(pa.array(self.rows)))
 
-    def without(self, gone: NDArray[np.bool_]) -> _Held:
+    def without(self, gone: NDArray[np.bool_]) -> _State:
         return replace(self, alive=self.alive & ~gone)
 
     def of_products(self, ids: Iterable[str]) -> NDArray[np.bool_]:
@@ -65,25 +66,25 @@ class _Held:
         found: NDArray[np.bool_] = pc.is_in(self.table["product"], value_set=wanted).to_numpy()
         return found & self.alive
 
-    def with_more(self, table: pa.Table, codes: NDArray[np.uint8], products: Catalogue) -> _Held:
+    def with_more(self, table: pa.Table, codes: NDArray[np.uint8], products: Catalogue) -> _State:
         shown = pa.array(table["shown"].to_numpy() + len(self.products), pa.int32())
         table = table.set_column(table.schema.get_field_index("shown"), "shown", shown)
-        return _Held(
+        return _State(
             pa.concat_tables([self.table, table]),
             np.concatenate([self.codes, codes]),
             np.concatenate([self.alive, np.ones(len(codes), bool)]),
             Catalogue(pa.concat_tables([self.products.table, products.table])),
         )
 
-    def compact(self) -> _Held:
-        """Without graves, and without products that nothing shows."""
+    def compact(self) -> _State:
+        """The state without the rows of removed pictures and without products that no picture shows."""
         table = self.table.take(pa.array(self.rows))
         shown, place = np.unique(table["shown"].to_numpy(), return_inverse=True)
         table = table.set_column(
             table.schema.get_field_index("shown"), "shown", pa.array(place.astype(np.int32), pa.int32())
         )
         products = Catalogue(self.products.table.take(pa.array(shown)))
-        return _Held(table, self.codes[self.rows], np.ones(len(table), bool), products)
+        return _State(table, self.codes[self.rows], np.ones(len(table), bool), products)
 
 
 _PICTURES = pa.schema(
@@ -92,9 +93,9 @@ _PICTURES = pa.schema(
 
 
 class RollingHammingIndex:
-    """Meets `candidates.contracts.MutableIndex` with arrays in memory and a folder that outlives them.
+    """Implements `candidates.contracts.MutableIndex` with arrays in memory and checkpoints in a folder.
 
-    A score is the share of bits that agree; every code is compared, and equal distances stand in the order of rows.
+    A score is the share of equal bits. Every code is compared, and equal distances are in row order.
     """
 
     def __init__(
@@ -103,41 +104,41 @@ class RollingHammingIndex:
         planes: Hyperplanes,
         version: str,
         rolling: Rolling = THREE_MONTHS,
-        held: _Held | None = None,
+        state: _State | None = None,
     ) -> None:
-        """Begins empty, with a folder to keep checkpoints in; `open` goes on from the last one.
+        """Creates an empty index; `open` resumes from the last checkpoint.
 
         Args:
-            folder: Holds the last checkpoint.
-            planes: What makes the codes.
-            version: What the vectors are made by.
-            rolling: Length of slices and window.
-            held: What is there already.
+            folder: The folder for checkpoints.
+            planes: The planes that make the codes.
+            version: The version of the vectors.
+            rolling: The lengths of slices and window.
+            state: The initial contents; by default none.
         """
         self.folder, self.planes, self.rolling = folder, planes, rolling
         self._version = version
         codes = np.zeros((0, planes.bits // 8), np.uint8)
-        self._held = held or _Held(_PICTURES.empty_table(), codes, np.zeros(0, bool), Catalogue.of(()))
+        self._state = state or _State(_PICTURES.empty_table(), codes, np.zeros(0, bool), Catalogue.of(()))
 
     @property
     def items(self) -> Axis:
-        """What is there now, in the order in which it came."""
-        return self._held.axis
+        """The current pictures, in the order in which they were added."""
+        return self._state.axis
 
     @property
     def version(self) -> str:
-        """What the vectors were made by."""
+        """The version of the vectors."""
         return self._version
 
     def search(self, vectors: Vectors, k: int, where: Filter | None = None) -> Run:
         """The k nearest pictures of each vector by Hamming distance (see `candidates.contracts.Index`)."""
         vectors.require_version(self.version)
-        held = self._held
-        admitted = np.ones(len(held.rows), bool)
+        state = self._state
+        admitted = np.ones(len(state.rows), bool)
         if where:
-            admitted = held.products.select(where)[held.table["shown"].to_numpy()[held.rows]]
+            admitted = state.products.select(where)[state.table["shown"].to_numpy()[state.rows]]
         rows = np.flatnonzero(admitted)
-        codes = held.codes[held.rows[rows]]
+        codes = state.codes[state.rows[rows]]
         depth = min(k, len(rows))
         found = np.full((len(vectors), depth), -1, np.int32)
         scores = np.zeros((len(vectors), depth), np.float32)
@@ -149,17 +150,17 @@ class RollingHammingIndex:
             there = queries.any(axis=1, keepdims=True)
             found[tile] = np.where(there, rows[places], -1)
             scores[tile] = 1 - distances / self.planes.bits
-        return Run.from_matrix("hamming", vectors.axis, held.axis, found, scores)
+        return Run.from_matrix("hamming", vectors.axis, state.axis, found, scores)
 
     def add(self, vectors: Vectors, products: Sequence[Product], added: date) -> Added:
         """Adds pictures (see `candidates.contracts.MutableIndex`)."""
         vectors.require_version(self.version)
         good = np.isfinite(vectors.values).all(axis=1) & vectors.values.any(axis=1)
         names = [product.id for product, there in zip(products, good, strict=True) if there]
-        before = self._held.of_products(names)
+        before = self._state.of_products(names)
         # A picture's id may have moved to another product.
         stored = vectors.axis.ids.filter(pa.array(good))
-        again = pc.is_in(self._held.table["image"], value_set=stored).to_numpy() & self._held.alive
+        again = pc.is_in(self._state.table["image"], value_set=stored).to_numpy() & self._state.alive
         distinct = list({product.id: product for product in products}.values())
         row_of = {product.id: row for row, product in enumerate(distinct)}
         table = pa.table(
@@ -174,36 +175,36 @@ class RollingHammingIndex:
         codes = self.planes.codes(vectors.values)[good]
         images = set(stored.to_pylist())
         gone = before | again
-        replaced = sum(image not in images for image in self._held.table["image"].filter(pa.array(gone)).to_pylist())
-        self._held = self._held.without(gone).with_more(table, codes, Catalogue.of(distinct))
+        replaced = sum(image not in images for image in self._state.table["image"].filter(pa.array(gone)).to_pylist())
+        self._state = self._state.without(gone).with_more(table, codes, Catalogue.of(distinct))
         refused = Counter({"it has no code": int((~good).sum())})
         return Added(len(names), replaced, dict(+refused))
 
     def remove(self, products: Iterable[str]) -> int:
         """Removes products (see `candidates.contracts.MutableIndex`)."""
-        return self._drop(self._held.of_products(products))
+        return self._drop(self._state.of_products(products))
 
     def roll(self, today: date) -> int:
-        """Forgets what has left the window (see `candidates.contracts.MutableIndex`)."""
-        days = self._held.table["added"].to_numpy()
+        """Removes the pictures that have left the window (see `candidates.contracts.MutableIndex`)."""
+        days = self._state.table["added"].to_numpy()
         old = [
             day
             for day in np.unique(days).tolist()
             if not self.rolling.holds(self.rolling.slice_of(date.fromordinal(day)), today)
         ]
-        return self._drop(np.isin(days, old) & self._held.alive)
+        return self._drop(np.isin(days, old) & self._state.alive)
 
     def _drop(self, gone: NDArray[np.bool_]) -> int:
-        self._held = self._held.without(gone)
+        self._state = self._state.without(gone)
         return int(gone.sum())
 
     def checkpoint(self) -> None:
-        """Writes all that is there into the folder, which is exchanged as a whole; graves are cleared."""
-        held = self._held = self._held.compact()
+        """Writes the index to its folder, which is replaced as a whole; drops the rows of removed pictures."""
+        state = self._state = self._state.compact()
         with atomic_folder(self.folder) as folder:
-            write_parquet(folder / "pictures.parquet", held.table)
-            held.products.save(folder / "products.parquet")
-            np.save(folder / "codes.npy", held.codes, allow_pickle=False)
+            write_parquet(folder / "pictures.parquet", state.table)
+            state.products.save(folder / "products.parquet")
+            np.save(folder / "codes.npy", state.codes, allow_pickle=False)
             write_json(folder / "window.json", self._stamp)
 
     @property
@@ -214,11 +215,11 @@ class RollingHammingIndex:
     def open(
         cls, folder: Path, planes: Hyperplanes, version: str, rolling: Rolling = THREE_MONTHS
     ) -> RollingHammingIndex:
-        """Goes on from the last checkpoint in a folder.
+        """Resumes from the last checkpoint in a folder.
 
         Raises:
-            VersionMismatch: It holds codes of another version.
-            RunFolderError: There is none, or it is damaged.
+            VersionMismatch: It contains codes of another version.
+            RunFolderError: There is no checkpoint, or it is damaged.
         """
         import json
 
@@ -230,17 +231,19 @@ class RollingHammingIndex:
             table = pq.read_table(folder / "pictures.parquet").cast(_PICTURES)
             codes = np.load(folder / "codes.npy", allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"{folder}: no readable window of images ({error})", "Load it anew") from error
+            raise RunFolderError(
+                f"{folder}: the window of images can't be read ({error})", "Load the images again"
+            ) from error
         if stamp != empty._stamp:
             raise VersionMismatch(
-                f"{folder}: holds {stamp.get('codes')!r} of {stamp.get('version')!r}, not {planes.version!r} of "
+                f"{folder}: contains {stamp.get('codes')!r} of {stamp.get('version')!r}, not {planes.version!r} of "
                 f"{version!r}",
-                "Load the images anew",
+                "Load the images again",
             )
         if codes.shape != (len(table), planes.bits // 8):
-            raise RunFolderError(f"{folder}: its codes are not those of its pictures", "Load it anew")
-        held = _Held(table, codes, np.ones(len(table), bool), Catalogue.open(folder / "products.parquet"))
-        return cls(folder, planes, version, rolling, held)
+            raise RunFolderError(f"{folder}: its codes don't fit its pictures", "Load the images again")
+        state = _State(table, codes, np.ones(len(table), bool), Catalogue.open(folder / "products.parquet"))
+        return cls(folder, planes, version, rolling, state)
 
 
 def _nearest(

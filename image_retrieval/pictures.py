@@ -1,7 +1,7 @@
-"""Picture bytes to RGB on white, whatever a feed's owner calls a picture.
+"""Decodes picture files, whatever a feed names as a picture, to RGB on white.
 
-What shops publish is broken in every way, and a stranger may have meant it so. Every refusal is a `PictureError` that
-names the picture; memory and time stay bounded whatever the bytes say (see `decode`).
+Shops publish pictures that are damaged in every possible way, and some may be malicious. Every refusal is a
+`PictureError` that names the picture; memory and time are bounded for any input (see `decode`).
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 64_000_000
-"""Pictures with more pixels are refused by their header."""
+"""Pictures whose header states more pixels are refused."""
 
 MAX_BYTES = 64 * 2**20
 """Larger files are refused before they are read."""
 
 MAX_RATIO = 100
-"""Pictures longer than so many times their width, or the other way round, are rules and spacers."""
+"""Pictures whose longer side is more than this many times the shorter one are lines and spacers."""
 
 BYTES_PER_PIXEL = 16
-"""Peak memory of decoding, beyond the file: so many bytes a pixel at most, a gigabyte for the largest picture."""
+"""Maximum memory for decoding, beyond the file, in bytes per pixel: a gigabyte for the largest picture."""
 
 _WHITE = (255, 255, 255)
 _BAND = 2**20
-"""Pixels that are brought onto white at a time, so that no second and third whole picture is held for it."""
+"""Pixels that are put on white at a time, so that no second and third copy of the whole picture is needed."""
 
 _MOST_PARTS = 65_536
-"""Chunks of a PNG. Writers put 8 KB and more into each; Pillow spends microseconds on every one."""
+"""Maximum chunks of a PNG. Programs write 8 KB or more per chunk; Pillow spends microseconds on each."""
 _MOST_SEGMENTS = 1_000
-"""Segments of a JPEG. A colour profile fills 255 at most."""
+"""Maximum segments of a JPEG. A colour profile has at most 255."""
 _MOST_FILLING = 4_096
-"""Bytes between two segments of a JPEG, where none should be. Pillow reads them one by one."""
+"""Maximum bytes between two segments of a JPEG, where there should be none. Pillow reads them one by one."""
 _FILLING = b"\xff" * _MOST_FILLING
 _MOST_NOTES = 16 * 2**20
-"""Bytes before a JPEG's first scan. Pillow copies all of the notes it has for every further segment of notes."""
+"""Maximum bytes before a JPEG's first scan. Pillow copies all metadata again for every further metadata segment."""
 _MOST_SCANS = 64
-"""Scans of a JPEG. Progressive ones have about ten; each goes over the whole picture, however few bytes it has."""
+"""Maximum scans of a JPEG. Progressive ones have about ten; each covers the whole picture, however short it is."""
 _MOST_TAG_VALUES = 500_000
-"""Numbers in one tag of a TIFF, each of which becomes an object. A strip a row of the longest picture needs fewer."""
+"""Maximum numbers in one tag of a TIFF, each of which becomes an object. One strip per row needs fewer."""
 _MOST_TILE = 2**24
-"""Pixels of a TIFF's tile, which is unpacked whole however little of it the picture shows."""
+"""Maximum pixels of a TIFF's tile, which is decompressed as a whole even if the picture is smaller."""
 _MOST_RLE = 4 * 2**20
-"""Bytes and pixels of a run-length coded BMP, which Pillow unpacks in Python."""
+"""Maximum bytes and pixels of a run-length encoded BMP, which Pillow decompresses in Python."""
 _MOST_AVIF = 16 * 2**20
-"""Bytes of an AVIF: its notes become objects as soon as it is opened."""
+"""Maximum bytes of an AVIF: its metadata become objects as soon as it is opened."""
 
 _HTML_OR_SVG = re.compile(rb"<(?:!doctype\s+)?(html|head|body|title|meta|script|div|p|h1|svg)\b")
 _JSON = re.compile(rb"\{\s*[\"}]|\[\s*[\[{\"\]\d-]")
@@ -70,21 +70,22 @@ _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _WITHOUT_LENGTH = frozenset([*range(0x01, 0xC0), 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)])
 
 _AS_JPEG = "Export it as JPEG, PNG or WebP"
-_AGAIN = "Fetch or export the picture again"
-_STRANGERS = (
+_SMALLER = "Export a smaller picture"
+_AGAIN = "Download or export the picture again"
+_OTHER_FILES = (
     (b"%PDF", "a PDF document, not a picture", "Export its page as JPEG or PNG"),
-    (b"%!PS", "a PostScript file, no picture of a known kind", _AS_JPEG),
-    (b"8BPS", "a Photoshop file, no picture of a known kind", _AS_JPEG),
+    (b"%!PS", "a PostScript file, which is not supported", _AS_JPEG),
+    (b"8BPS", "a Photoshop file, which is not supported", _AS_JPEG),
     (b"PK\x03\x04", "a ZIP archive, not a picture", "Unpack it and name the picture inside"),
     (b"\x1f\x8b", "a gzip archive, not a picture", "Unpack it"),
-    (b"\x00\x00\x01\x00", "an icon (ICO), no picture of a known kind", _AS_JPEG),
-    (b"\xff\x0a", "a JPEG XL picture, which can't be read", _AS_JPEG),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture, which can't be read", _AS_JPEG),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture, which can't be read", _AS_JPEG),
+    (b"\x00\x00\x01\x00", "an icon (ICO), which is not supported", _AS_JPEG),
+    (b"\xff\x0a", "a JPEG XL picture, which is not supported", _AS_JPEG),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture, which is not supported", _AS_JPEG),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture, which is not supported", _AS_JPEG),
 )
 _PILLOW = r"PIL\."
 _QUIET = ("ignore", None, Warning, re.compile(_PILLOW), 0)
-"""How `warnings` keeps the filter that silences Pillow."""
+"""The filter that silences Pillow, in the form in which `warnings` stores it."""
 
 _TIFF_HEADS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _TIFF_TAGS = frozenset(range(529, 533)) | frozenset(
@@ -107,26 +108,26 @@ _TIFF_TAGS = frozenset(range(529, 533)) | frozenset(
         347,
     }
 )
-"""The tags that say how a TIFF's pixels lie: size, bits, compression, colours, strips and tiles."""
+"""The tags that describe a TIFF's pixels: size, bits, compression, colours, strips and tiles."""
 _TIFF_COMPRESSIONS = frozenset({"raw", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits", "zstd", "jpeg"})
 _TIFF_FAX = frozenset({"tiff_ccitt", "group3", "group4"})
-"""Not LZMA, whose dictionary may be of any size, nor those of scanners and film."""
+"""Leaves out LZMA, whose dictionary may have any size, and the compressions of scanners and film."""
 
 
 def read_picture(path: Path, name: str) -> bytes:
-    """Reads a picture file, unless it is none or far too large.
+    """Reads a picture file, unless it is not a regular file or far too large.
 
     Args:
-        path: Where it lies.
-        name: How the feed names the picture, for the error.
+        path: The file.
+        name: The picture's name in the feed, for the error.
 
     Raises:
         PictureError: The file is missing, can't be read, is larger than `MAX_BYTES`, or is a folder, a pipe or a
-            device (which are not even opened: a pipe nobody writes to would wait for ever).
+            device (which are not even opened, because opening a pipe without a writer would block for ever).
     """
     try:
         _refuse_irregular(os.stat(path).st_mode, name)
-        # What lies there may change between the two calls; opened without blocking, a pipe does no harm.
+        # The file may be replaced between the two calls; opened without blocking, a pipe is harmless.
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             status = os.fstat(file.fileno())
             _refuse_irregular(status.st_mode, name)
@@ -135,9 +136,7 @@ def read_picture(path: Path, name: str) -> bytes:
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureError(f"{name[:200]}: {reason}", "Put the picture there and make it readable") from error
     if status.st_size > MAX_BYTES or len(content) > MAX_BYTES:
-        raise PictureError(
-            f"{name[:200]}: the file is larger than {MAX_BYTES // 2**20} MiB", "Export the picture smaller"
-        )
+        raise PictureError(f"{name[:200]}: the file is larger than {MAX_BYTES // 2**20} MiB", _SMALLER)
     return content
 
 
@@ -148,39 +147,41 @@ def _refuse_irregular(mode: int, name: str) -> None:
 
 
 def decode(content: bytes, name: str, size: tuple[int, int] | None = None) -> Image.Image:
-    """Decodes a picture to RGB, upright, its transparent parts white.
+    """Decodes a picture to RGB, upright, with transparent parts in white.
 
-    Memory: beside five times the file, at most `BYTES_PER_PIXEL` for each pixel of the picture that is decoded, hence
-    about 1 GB for one of `MAX_PIXELS`. One exception is AVIF: a file whose coded frame is larger than it says is
-    bounded by libavif alone, at 268 million pixels.
+    Memory: five times the file plus at most `BYTES_PER_PIXEL` for each decoded pixel, so about 1 GB for a picture of
+    `MAX_PIXELS`. The exception is AVIF: if the encoded frame is larger than its header states, only libavif limits it,
+    to 268 million pixels.
 
     Args:
         content: The file's bytes.
-        name: How the feed names the picture, for the error.
-        size: Width and height into which the picture will be fitted. A much larger JPEG is then decoded
-            smaller, still at least twice that size, which saves most of the time and no detail that counts.
+        name: The picture's name in the feed, for the error.
+        size: Width and height that the picture will be fitted into. A much larger JPEG is then decoded at a reduced
+            size, still at least twice this size, which saves most of the time and loses no relevant detail.
 
     Returns:
-        A picture of mode RGB; of an animation its first frame.
+        A picture of mode RGB; the first frame of an animation.
 
     Raises:
-        PictureError: The bytes are empty, no picture, cut short, broken, a single pixel or a line, hold too many
-            pixels, or are made so that unpacking them takes far more time or memory than a picture does.
+        PictureError: The bytes are empty, not a picture, truncated, damaged, a single pixel or a line, have too many
+            pixels, or would take far more time or memory to decompress than a picture does.
     """
     name = name[:200]
     kind = _kind(content, name)
-    _settle_pillow()
+    _configure_pillow()
     try:
-        # Turned at last, when WebP's two canvases are no longer held.
-        return _upright(*_flat(_screened(content, kind, name), kind, name, size))
+        # Rotated last, when WebP's two canvases are no longer in memory.
+        return _upright(*_on_white_with_notes(_screened(content, kind, name), kind, name, size))
     except PictureError:
         raise
-    except Exception as error:  # Pillow's readers raise whatever broken bytes make them stumble over.
+    except Exception as error:  # Pillow's readers raise all kinds of errors on damaged bytes.
         raise _problem(name, error) from error
 
 
-def _flat(content: bytes, kind: str, name: str, size: tuple[int, int] | None) -> tuple[Image.Image, bytes]:
-    """The picture on white as it lies, and the camera's notes, which say where up is."""
+def _on_white_with_notes(
+    content: bytes, kind: str, name: str, size: tuple[int, int] | None
+) -> tuple[Image.Image, bytes]:
+    """The picture on white, not yet rotated, and its Exif data, which have the orientation."""
     from PIL import Image
 
     with Image.open(io.BytesIO(content), formats=(kind,)) as image:
@@ -194,11 +195,11 @@ def _flat(content: bytes, kind: str, name: str, size: tuple[int, int] | None) ->
         return _on_white(_right_inks(image)), image.info.get("exif", b"")
 
 
-def _settle_pillow() -> None:
-    """Makes Pillow refuse what is cut short, and keep its warnings to itself.
+def _configure_pillow() -> None:
+    """Makes Pillow refuse truncated files and suppresses its warnings.
 
-    Both are settings of the whole process that anybody may have changed, so they are looked at every time. The filter
-    stays: `warnings.catch_warnings` is not for threads, and pictures are decoded in several.
+    Both settings are global and anybody may change them, so they are checked every time. The filter is permanent,
+    because `warnings.catch_warnings` is not thread-safe and pictures are decoded in several threads.
     """
     from PIL import ImageFile
 
@@ -210,21 +211,21 @@ def _settle_pillow() -> None:
 
 @cache
 def _silence_readers() -> None:
-    """Keeps Pillow's log, and libtiff's errors, off the terminal: the refusal says what there is to say."""
+    """Suppresses Pillow's log and libtiff's error output, because the refusal already reports the problem."""
     import PIL
 
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     for library in Path(PIL.__file__).parent.parent.glob("pillow.libs/libtiff*"):
         try:
             ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
-        except (OSError, AttributeError):  # Another build of Pillow: a line on the terminal does no harm.
+        except (OSError, AttributeError):  # In another build of Pillow, a line on the terminal does no harm.
             continue
 
 
 def _kind(content: bytes, name: str) -> str:
-    """Pillow's name of the format, told by the first bytes alone: a file's extension says nothing.
+    """Pillow's name of the format, detected by the first bytes, because file extensions are unreliable.
 
-    What shops publish is told apart; formats whose readers start other programs (EPS) are not among them.
+    Only formats that shops publish are supported, and none whose reader starts another program (EPS).
     """
     head = content[:32]
     if head.startswith(b"\xff\xd8\xff"):
@@ -245,31 +246,29 @@ def _kind(content: bytes, name: str) -> str:
 
 
 def _no_picture(content: bytes, name: str) -> PictureError:
-    """Says what it is instead, as far as its first bytes tell."""
+    """The error for a file that is not a supported picture, with its type if the first bytes reveal it."""
     if not content:
         return PictureError(f"{name}: the file is empty", _AGAIN)
-    # Two bytes a letter (UTF-16) read as one; a byte-order mark is no letter.
+    # Reads UTF-16 as if it were ASCII, and skips a byte order mark.
     text = content[:2048].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").lstrip(b"\xff\xfe \t\r\n").lower()
     if text.startswith(b"<"):
         tag = _HTML_OR_SVG.search(text)
         if tag and tag[1] != b"svg":
-            return PictureError(f"{name}: a web page, not a picture", "Check the address; the shop sent a page instead")
+            return PictureError(f"{name}: a web page, not a picture", "Check the URL; the shop sent a page instead")
         what = "an SVG drawing, not a photograph" if tag else "an XML file, not a picture"
         return PictureError(f"{name}: {what}", _AS_JPEG)
     if _JSON.match(text):
-        return PictureError(
-            f"{name}: a JSON answer, not a picture", "Check the address; the shop sent a message instead"
-        )
-    for begin, what, fix in _STRANGERS:
+        return PictureError(f"{name}: JSON, not a picture", "Check the URL; the shop sent a message instead")
+    for begin, what, fix in _OTHER_FILES:
         if content.startswith(begin):
             return PictureError(f"{name}: {what}", fix)
     if content[4:8] == b"ftyp":
-        return PictureError(f"{name}: a HEIC picture or a film, no picture of a known kind", _AS_JPEG)
-    return PictureError(f"{name}: no picture of a known kind, or only its first bytes", _AS_JPEG)
+        return PictureError(f"{name}: a HEIC picture or a video, which is not supported", _AS_JPEG)
+    return PictureError(f"{name}: not a picture of a supported format, or only its first bytes", _AS_JPEG)
 
 
 def _screened(content: bytes, kind: str, name: str) -> bytes:
-    """The bytes that Pillow may see, once what would cost it far more than a picture does is refused or left out."""
+    """The bytes to pass to Pillow; refuses or removes what would take far more time or memory than a picture does."""
     if kind == "JPEG":
         _screen_jpeg(content, name)
     elif kind == "PNG":
@@ -277,20 +276,20 @@ def _screened(content: bytes, kind: str, name: str) -> bytes:
     elif kind == "WEBP":
         _screen_webp(content, name)
     elif kind == "AVIF" and len(content) > _MOST_AVIF:
-        raise PictureError(f"{name}: an AVIF of more than {_MOST_AVIF // 2**20} MiB", "Export the picture smaller")
+        raise PictureError(f"{name}: an AVIF of more than {_MOST_AVIF // 2**20} MiB", _SMALLER)
     elif kind == "TIFF":
         return _trimmed_tiff(content, name)
     return content
 
 
 def _screen_jpeg(content: bytes, name: str) -> None:
-    """Refuses a JPEG with more notes, segments or scans than any camera or program writes (ISO/IEC 10918-1, B.1)."""
+    """Refuses a JPEG with more metadata, segments or scans than any camera or program writes (ISO/IEC 10918-1, B.1)."""
     at, segments, scans = 2, 0, 0
     while found := _JPEG_MARKER.search(content, at):
-        # Pixels lie between the parts once the scans have begun, but no long rows of filling bytes.
+        # After the first scan, pixel data may be between the parts, but no long runs of fill bytes.
         filled = scans and content.find(_FILLING, at, found.end()) >= 0
         if filled or (not scans and found.end() - at > _MOST_FILLING):
-            raise PictureError(f"{name}: cut short or broken (its parts lie far apart)", _AGAIN)
+            raise PictureError(f"{name}: truncated or damaged (large gaps between its parts)", _AGAIN)
         at, marker = found.end(), content[found.end() - 1]
         if scans and marker == 0xD9:
             return
@@ -299,32 +298,32 @@ def _screen_jpeg(content: bytes, name: str) -> None:
         if marker not in _WITHOUT_LENGTH:
             at += int.from_bytes(content[at : at + 2], "big")
         if segments > _MOST_SEGMENTS or (at > _MOST_NOTES and not scans):
-            raise PictureError(f"{name}: far more notes than picture", "Export it without metadata")
+            raise PictureError(f"{name}: far more metadata than picture", "Export it without metadata")
         if scans > _MOST_SCANS:
-            raise PictureError(f"{name}: more than {_MOST_SCANS} scans, made to take long", _AS_JPEG)
+            raise PictureError(f"{name}: more than {_MOST_SCANS} scans, which would take too long to decode", _AS_JPEG)
 
 
 def _screen_png(content: bytes, name: str) -> None:
-    """Refuses a PNG that is damaged, cut short or in too many pieces (ISO/IEC 15948, 5.3).
+    """Refuses a PNG that is damaged, truncated or in too many pieces (ISO/IEC 15948, 5.3).
 
-    Pillow does not look at the check sums of the pixels' chunks.
+    Pillow does not verify the checksums of the pixels' chunks.
     """
     view, at = memoryview(content), 8
     _refuse_shape(int.from_bytes(view[16:20], "big"), int.from_bytes(view[20:24], "big"), name)
     for _ in range(_MOST_PARTS):
         end = at + 12 + int.from_bytes(view[at : at + 4], "big")
         if end > len(content):
-            raise PictureError(f"{name}: cut short or broken (a chunk ends after the file)", _AGAIN)
+            raise PictureError(f"{name}: truncated or damaged (a chunk is longer than the file)", _AGAIN)
         if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-            raise PictureError(f"{name}: cut short or broken (a check sum is wrong)", _AGAIN)
+            raise PictureError(f"{name}: truncated or damaged (a checksum is wrong)", _AGAIN)
         if bytes(view[at + 4 : at + 8]) == b"IEND":
             return
         at = end
-    raise PictureError(f"{name}: more than {_MOST_PARTS:,} chunks, made to take long", _AS_JPEG)
+    raise PictureError(f"{name}: more than {_MOST_PARTS:,} chunks, which would take too long to decode", _AS_JPEG)
 
 
 def _screen_webp(content: bytes, name: str) -> None:
-    """Refuses by the header what Pillow would hold several canvases for as soon as it opens it (RFC 9649)."""
+    """Checks the size in the header, because Pillow allocates several canvases on opening (RFC 9649)."""
 
     def number(at: int, width: int) -> int:
         return int.from_bytes(content[at : at + width], "little")
@@ -339,10 +338,10 @@ def _screen_webp(content: bytes, name: str) -> None:
 
 
 def _trimmed_tiff(content: bytes, name: str) -> bytes:
-    """The same TIFF with nothing but what its first picture's pixels need in its directory (TIFF 6.0, section 2).
+    """The same TIFF with a directory of only those tags that the first picture's pixels need (TIFF 6.0, section 2).
 
-    Pillow makes an object of each number in notes about the camera, the printer and the author; left out, they
-    cost nothing. The other tags stay as they are, and so do all places in the file.
+    Pillow makes an object of each number in metadata about the camera, the printer and the author, so these tags are
+    removed. The other tags, and all offsets in the file, stay as they are.
     """
     order, big = ("<" if content.startswith(b"II") else ">"), b"+" in content[2:4]
     count_format, entry_format, place = (
@@ -357,7 +356,7 @@ def _trimmed_tiff(content: bytes, name: str) -> bytes:
         if tag not in _TIFF_TAGS:
             continue
         if values > _MOST_TAG_VALUES and type_ not in (1, 2, 7):
-            raise PictureError(f"{name}: {values:,} values in one tag, more than any picture has", _AS_JPEG)
+            raise PictureError(f"{name}: {values:,} values in one TIFF tag, more than any picture has", _AS_JPEG)
         kept.append(content[entry : entry + length])
     directory = struct.pack(count_format, len(kept)) + b"".join(kept) + struct.pack(order + place, 0)
     return content[:start] + directory + content[start + len(directory) :]
@@ -365,49 +364,49 @@ def _trimmed_tiff(content: bytes, name: str) -> bytes:
 
 def _refuse_shape(width: int, height: int, name: str) -> None:
     if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{name}: {width:,} × {height:,} pixels are more than {MAX_PIXELS:,}", "Export the picture smaller"
-        )
+        raise PictureError(f"{name}: {width:,} × {height:,} pixels are more than {MAX_PIXELS:,}", _SMALLER)
     if width * height == 1:
-        raise PictureError(f"{name}: one pixel, a tracking dot or a placeholder", "Name a picture of the product")
-    if max(width, height) > MAX_RATIO * min(width, height) > 0:  # Of no width at all: broken, as Pillow will say.
+        raise PictureError(
+            f"{name}: only one pixel, a tracking pixel or a placeholder", "Name a picture of the product"
+        )
+    if max(width, height) > MAX_RATIO * min(width, height) > 0:  # Pillow reports a width of zero as damage.
         raise PictureError(
             f"{name}: {width:,} × {height:,} pixels, a line or a spacer", "Name a picture of the product"
         )
 
 
 def _refuse_costly(image: Image.Image, length: int, name: str) -> None:
-    """Refuses what a header that is not too large still allows."""
+    """Refuses pictures that are costly to decode although their size is acceptable."""
     if image.format == "BMP" and image.info.get("compression") in (1, 2):
         if max(length, image.width * image.height) > _MOST_RLE:
-            raise PictureError(f"{name}: a large BMP with run-length coding", _AS_JPEG)
+            raise PictureError(f"{name}: a large run-length encoded BMP, which would take too long to decode", _AS_JPEG)
     elif image.format == "TIFF":
         tags = image.tag_v2  # type: ignore[attr-defined]
         compression = str(image.info.get("compression"))
         if compression not in _TIFF_COMPRESSIONS | _TIFF_FAX:
-            raise PictureError(f"{name}: a TIFF compressed by {compression}", _AS_JPEG)
+            raise PictureError(f"{name}: a TIFF with the unsupported compression {compression}", _AS_JPEG)
         if tags.get(322, 0) * tags.get(323, 0) > _MOST_TILE:
             raise PictureError(f"{name}: a TIFF with tiles of more than {_MOST_TILE:,} pixels", _AS_JPEG)
         if any(sum(_numbers(tags.get(lengths))) > 2 * length for lengths in (279, 325)):
-            raise PictureError(f"{name}: cut short or broken (its strips are longer than the file)", _AGAIN)
+            raise PictureError(f"{name}: truncated or damaged (its strips are longer than the file)", _AGAIN)
 
 
 def _numbers(value: object) -> tuple[int, ...]:
-    """A tag's numbers, of which Pillow gives a single one without its tuple."""
+    """A tag's numbers as a tuple; Pillow returns a single one without a tuple."""
     return value if isinstance(value, tuple) else (value,) if isinstance(value, int) else ()
 
 
 def _match_depth(image: Image.Image, content: bytes) -> None:
-    """Brings a 16-bit PNG's transparent colour to the eight bits that Pillow brought its pixels to."""
+    """Scales a 16-bit PNG's transparent colour to eight bits, as Pillow did with its pixels."""
     clear = image.info.get("transparency")
     if image.format == "PNG" and content[24] == 16 and isinstance(clear, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
 def _right_inks(image: Image.Image) -> Image.Image:
-    """Undoes what Pillow assumes of every JPEG in four inks: that its values count paper, not ink.
+    """Undoes the inversion that Pillow applies to every CMYK JPEG.
 
-    So Adobe's programs write them, together with a marker. Without the marker nothing says so, and they count ink.
+    Adobe's programs write inverted values, together with a marker. Without the marker the values are not inverted.
     """
     from PIL import ImageChops
 
@@ -417,7 +416,7 @@ def _right_inks(image: Image.Image) -> Image.Image:
 
 
 def _upright(image: Image.Image, notes: bytes) -> Image.Image:
-    """Turns a picture as the camera's notes say. TIFF's are followed by Pillow, as it loads the pixels."""
+    """Rotates a picture by the orientation in its Exif data. For TIFF, Pillow already did so while loading."""
     from PIL.Image import Transpose
 
     turns = {
@@ -434,9 +433,9 @@ def _upright(image: Image.Image, notes: bytes) -> Image.Image:
 
 
 def _orientation(notes: bytes) -> int:
-    """The orientation in a camera's notes, 1 where they are broken: it is taken as it lies (Exif 2.32, 4.6.4).
+    """The orientation in Exif data, 1 (not rotated) if they are damaged (Exif 2.32, 4.6.4).
 
-    Pillow's reader would make objects of everything else that is in them, however much that is.
+    Pillow's own reader would make objects of all other entries too, however many there are.
     """
     notes = notes.removeprefix(b"Exif\0\0")
     order: Literal["little", "big"] = "little" if notes.startswith(b"II") else "big"
@@ -471,7 +470,7 @@ def _bands(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Sixteen bits of grey; `convert` would cut everything above 255 off instead of scaling it."""
+    """Scales 16-bit grey to 8 bits; `convert` would clip everything above 255 instead."""
     from PIL import Image
 
     shades = np.asarray(image).clip(0, 65_535)
@@ -486,20 +485,22 @@ def _problem(name: str, error: Exception) -> PictureError:
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, Image.DecompressionBombError):
-        return PictureError(f"{name}: more than {MAX_PIXELS:,} pixels", "Export the picture smaller")
+        return PictureError(f"{name}: more than {MAX_PIXELS:,} pixels", _SMALLER)
     if isinstance(error, MemoryError):
-        return PictureError(f"{name}: takes more memory than there is", "Export the picture smaller")
+        return PictureError(f"{name}: not enough memory to decode it", _SMALLER)
     if "MAX_TEXT" in str(error):
-        return PictureError(f"{name}: notes that unpack to far more than a picture's", "Export it without metadata")
+        return PictureError(
+            f"{name}: metadata that decompress to far more than a picture's", "Export it without metadata"
+        )
     if isinstance(error, struct.error):
-        return PictureError(f"{name}: cut short or broken (a part of it lies outside the file)", _AGAIN)
+        return PictureError(f"{name}: truncated or damaged (it refers to data outside the file)", _AGAIN)
     if isinstance(error, UnidentifiedImageError):
-        return PictureError(f"{name}: cut short or broken (its header makes no sense)", _AGAIN)
-    return PictureError(f"{name}: cut short or broken ({str(error)[:200]})", _AGAIN)
+        return PictureError(f"{name}: truncated or damaged (its header is invalid)", _AGAIN)
+    return PictureError(f"{name}: truncated or damaged ({str(error)[:200]})", _AGAIN)
 
 
 def padded(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
-    """Fits a picture of mode RGB or L into a white box, centred, keeping its proportions (bicubic).
+    """Fits a picture of mode RGB or L into a white box, centred, keeping its aspect ratio (bicubic).
 
     Returns:
         uint8 (height, width, 3), or (height, width) for a grey picture.
@@ -508,7 +509,7 @@ def padded(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
 
     scale = min(width / image.width, height / image.height)
     inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    # The reducing gap halves a far larger picture by whole steps first: faster, and no different to the eye.
+    # The reducing gap first shrinks a much larger picture by a whole factor, which is faster and looks the same.
     resized = np.asarray(image.resize(inner, Image.Resampling.BICUBIC, reducing_gap=3.0))
     canvas = np.full((height, width, *resized.shape[2:]), 255, np.uint8)
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2

@@ -1,17 +1,17 @@
-"""Placeholder pictures: one file that stands at many different things, so that it shows none of them.
+"""Detects placeholder pictures: files that many different models share, so that they show none of them.
 
-"Image coming soon", a shop's logo or a colour chart is the nearest neighbour of itself everywhere it stands, and would
-make candidates of products that have nothing in common. The sizes of a shirt share a picture too, rightly so. What
-tells the two apart is not how many products share a file but how many *different things* do:
+"Image coming soon", a shop's logo or a colour chart is its own nearest neighbour at every product that has it, and
+would make candidates of unrelated products. The sizes of a shirt share a picture too, but rightly so. The difference is
+not how many products share a file, but how many *different models* (called things here) do:
 
-* Groups of one seller are different things, because he says so; all products of a group are one.
-* Where nobody says, titles decide: products whose titles hold much the same words, sizes and numbers aside, are one
-  thing. So are groups of different sellers, who may offer the same thing with the maker's picture.
+* One seller's groups are different models; all products of a group are one model.
+* Without groups, titles decide: products whose titles have mostly the same words, apart from sizes and numbers, are one
+  model. So are groups of different sellers, who may sell the same model with the manufacturer's picture.
 
-A picture is a placeholder from `Thresholds.things` different things on when they are of two product types or more, as
-no photograph shows five things of several kinds (a look-book's picture of an outfit stands at three or four). Where
-the types are unknown more things are needed, and within a single type more still: a range that a seller has cut into
-many groups may share a picture, but hardly twenty times.
+A picture is a placeholder if at least `Thresholds.things` models of two or more product types share it, because no
+photograph shows five models of several kinds (a look-book's picture of an outfit has three or four). More models are
+needed if the types are unknown, and still more within a single type: a product line that a seller has split into many
+groups may share a picture, but hardly twenty times.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_THINGS = 100
-"""Counting stops here: more would say nothing new, and would take a comparison each with all that were found."""
+"""Counting stops here; each further model would be compared with all earlier ones without changing the result."""
 
 _MOST_WORDINGS = 10_000
-"""Different wordings looked at for one picture, which bounds the time where somebody means harm."""
+"""Maximum number of different titles compared for one picture, which limits the time for a malicious feed."""
 
 _ALIKE = 0.5
-"""Titles with this share of their words in common (Jaccard) are of one thing."""
+"""Titles whose words have at least this Jaccard similarity are of one model."""
 
 _WORD = re.compile(r"\w+")
 _SIZE = re.compile(
     r"x*[sl]|m|\w*\d\w*|small|medium|large|sizes?|one|eu|uk|us|fr|it|cm|mm|ml|gr|maat|größe|taille|talla|taglia"
 )
-"""Words that tell the sizes of one thing apart; without a digit, those of the languages our feeds come in."""
+"""Words for sizes; those without a digit are in the languages of our feeds."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From how many different things on a picture is a placeholder.
+    """The minimum number of different models that make a shared picture a placeholder.
 
     Attributes:
-        things: Where they are of several product types.
-        untyped: Where the types of most are unknown.
-        one_type: Where all are of one product type.
+        things: If they are of several product types.
+        untyped: If the types of most are unknown.
+        one_type: If all are of one product type.
     """
 
     things: int = 5
@@ -56,13 +56,13 @@ class Thresholds:
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """What is known of the products, each by its row.
+    """What is known about the products, by row.
 
     Attributes:
-        groups: int32 (n,): number of the group, −1 without. Equal numbers of two sellers are two groups.
-        types: int32 (n,): number of the product type, −1 where it is unknown.
+        groups: int32 (n,): number of the group, −1 without one. Equal numbers of two sellers are two groups.
+        types: int32 (n,): number of the product type, −1 if unknown.
         sellers: int32 (n,): number of the seller.
-        titles: Their titles; only those of suspects are looked at.
+        titles: Their titles; only those of suspects are read.
     """
 
     groups: NDArray[np.int32]
@@ -73,13 +73,13 @@ class Products:
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A picture that shows none of its products, and why that is so.
+    """A placeholder picture, with the evidence.
 
     Attributes:
         content: Number of the file's content.
-        products: How many products have it.
-        things: How many different things these are; `MOST_THINGS` where there are that many or more.
-        product_types: In how many product types, as far as they are known.
+        products: Number of products that have it.
+        things: Number of different models among them, at most `MOST_THINGS`.
+        product_types: Number of their known product types.
     """
 
     content: int
@@ -89,10 +89,10 @@ class Placeholder:
 
     @property
     def evidence(self) -> str:
-        """Why, for a person."""
+        """The evidence in words."""
         more = " or more" if self.things >= MOST_THINGS else ""
-        said = f"one picture at {self.products:,} products, {self.things}{more} different things"
-        return f"{said} in {self.product_types} product types" if self.product_types > 1 else said
+        shared = f"used by {self.products:,} products of {self.things}{more} different models"
+        return f"{shared} in {self.product_types} product types" if self.product_types > 1 else shared
 
 
 def find_placeholders(
@@ -104,10 +104,10 @@ def find_placeholders(
     """Finds the placeholders among the pictures of a catalogue.
 
     Args:
-        contents: (m,): for each picture the number of its file's content; equal files have equal numbers.
-        product_rows: (m,): for each picture its product's row.
+        contents: (m,): for each picture, the number of its file's content; equal files have equal numbers.
+        product_rows: (m,): for each picture, its product's row.
         products: The products.
-        thresholds: How many different things it takes.
+        thresholds: The minimum numbers of different models.
 
     Returns:
         The placeholders by rising content. A picture that a product names twice counts once.
@@ -119,8 +119,8 @@ def find_placeholders(
     product_types, typed = _count_types(codes, products.types[rows], counts)
     needed = np.where(typed, thresholds.one_type, thresholds.untyped)
     needed[product_types > 1] = thresholds.things
-    speaking, most_of_one_seller = _speakers(codes, rows, products, len(numbers))
-    codes, rows = codes[speaking], rows[speaking]
+    counted, most_of_one_seller = _representatives(codes, rows, products, len(numbers))
+    codes, rows = codes[counted], rows[counted]
     starts = np.searchsorted(codes, np.arange(len(numbers) + 1))
     found = []
     for code in np.flatnonzero(np.diff(starts) >= needed).tolist():
@@ -134,10 +134,10 @@ def find_placeholders(
 def _shared(
     contents: NDArray[np.integer], product_rows: NDArray[np.integer], least: int
 ) -> tuple[NDArray[np.integer], NDArray[np.int64], NDArray[np.int64]]:
-    """The contents that may stand at so many products, and each pair of one of them and a product, in that order.
+    """The contents that at least `least` pictures have, and their pairs of content and product, sorted.
 
     Returns:
-        The contents' numbers; for each pair the place of its content among them; its product's row.
+        The contents' numbers; for each pair, the position of its content among them, and its product's row.
     """
     numbers, codes = np.unique(contents, return_inverse=True)
     often = np.bincount(codes) >= least
@@ -150,37 +150,37 @@ def _shared(
 def _count_types(
     codes: NDArray[np.int64], types: NDArray[np.int32], counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """How many known product types each content has, and whether that of most of its products is known."""
+    """The number of known product types of each content, and whether the type of most of its products is known."""
     known = types >= 0
     width = int(types.max(initial=0)) + 1
     distinct = np.unique(codes[known] * width + types[known]) // width
     return np.bincount(distinct, minlength=len(counts)), 2 * np.bincount(codes[known], minlength=len(counts)) >= counts
 
 
-def _speakers(
+def _representatives(
     codes: NDArray[np.int64], rows: NDArray[np.int64], products: Products, contents: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which pairs speak for a thing of their own, as far as groups say.
+    """The pairs that represent a possible model of their own: one per group, and all products without a group.
 
     Returns:
-        True for each product without a group and for the first of each group; for each content the most groups that
-        one seller has there.
+        True for each product without a group and for the first one of each group; and for each content, the greatest
+        number of groups that one seller has.
     """
     groups, sellers = products.groups[rows], products.sellers[rows]
-    speaking = groups < 0
-    stated = np.flatnonzero(~speaking)
-    order = stated[np.lexsort((rows[stated], groups[stated], sellers[stated], codes[stated]))]
+    counted = groups < 0
+    grouped = np.flatnonzero(~counted)
+    order = grouped[np.lexsort((rows[grouped], groups[grouped], sellers[grouped], codes[grouped]))]
     same_seller = (np.diff(codes[order], prepend=-1) == 0) & (np.diff(sellers[order], prepend=-1) == 0)
     first = order[~(same_seller & (np.diff(groups[order], prepend=-1) == 0))]
-    speaking[first] = True
+    counted[first] = True
     begins = np.flatnonzero((np.diff(codes[first], prepend=-1) != 0) | (np.diff(sellers[first], prepend=-1) != 0))
     most = np.zeros(contents, np.int64)
     np.maximum.at(most, codes[first[begins]], np.diff(begins, append=len(first)))
-    return speaking, most
+    return counted, most
 
 
 def _count_wordings(titles: Iterable[str]) -> int:
-    """How many different things titles speak of: each joins the first that its words are like, or stands alone."""
+    """The number of models among titles: each title joins the first similar one, or starts a new model."""
     seen: set[frozenset[str]] = set()
     leaders: list[frozenset[str]] = []
     for title in titles:
@@ -196,10 +196,10 @@ def _count_wordings(titles: Iterable[str]) -> int:
 
 
 def _words(title: str) -> frozenset[str]:
-    """A title's words without sizes and whatever holds a digit, unless it has no others."""
+    """A title's words without sizes and words with digits, unless it has no others."""
     words = _WORD.findall(title.casefold())
-    telling = [word for word in words if not _SIZE.fullmatch(word)]
-    return frozenset(telling or words)
+    distinctive = [word for word in words if not _SIZE.fullmatch(word)]
+    return frozenset(distinctive or words)
 
 
 def _alike(left: frozenset[str], right: frozenset[str]) -> bool:

@@ -1,9 +1,10 @@
-"""Stacked random rotations: binary codes whose bits within one rotation look in directions at right angles.
+"""Stacked random rotations: binary codes whose bits, within one rotation, come from orthogonal directions.
 
-Jégou, Furon, Fuchs, *Anti-sparse coding for approximate nearest neighbor search*, ICASSP 2012, and Gong et al.,
-*Iterative Quantization*, TPAMI 2013, take a random rotation in place of independent hyperplanes: no two of its
-directions measure the same thing twice, so that as many bits say more. It pays where vectors are short and all
-their directions count, as behind a whitening projection.
+H. Jégou, T. Furon and J.-J. Fuchs, "Anti-sparse coding for approximate nearest neighbor search", ICASSP 2012, and
+Y. Gong, S. Lazebnik, A. Gordo and F. Perronnin, "Iterative Quantization: A Procrustean Approach to Learning Binary
+Codes for Large-Scale Image Retrieval", IEEE TPAMI 35(12), 2013, use a random rotation instead of independent
+hyperplanes. No two of its directions measure the same thing, so the same number of bits carries more information. It
+helps most if vectors are short and all their directions matter, as after a whitening projection.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from image_retrieval.lsh import Hyperplanes
 
 @dataclass(frozen=True, eq=False)
 class Rotations(Hyperplanes):
-    """Seeded random hyperplanes that are at right angles to each other, d at a time.
+    """Seeded random hyperplanes that are orthogonal to each other, d at a time.
 
-    The normals are the columns of ⌈bits / d⌉ random rotations beside each other, of the last one as many as bits
-    are left; where there are fewer bits than dimensions, they are that many columns of one. Each bit by itself is
-    distributed as one of `Hyperplanes`, so the share of differing bits estimates the angle, with less scatter.
+    The normals are the columns of ⌈bits / d⌉ random rotations, of which the last one contributes as many columns as are
+    still needed. Each single bit has the same distribution as a bit of `Hyperplanes`, so the share of differing bits
+    estimates the angle too, with less variance.
 
     Attributes:
-        normals: float32 (d, bits), columns of length one.
+        normals: float32 (d, bits), columns of unit length.
     """
 
     def __post_init__(self) -> None:
@@ -37,15 +38,16 @@ class Rotations(Hyperplanes):
 
     @property
     def version(self) -> str:
-        """Names the rotations: codes of two versions never mix."""
+        """Identifies the rotations; codes of two versions are never mixed."""
         return f"rotations-{self.bits}-of-{self.dimensions}-seed{self.seed}"
 
 
 def _orthonormal(random: np.random.RandomState, dimensions: int, width: int) -> NDArray[np.float64]:
-    """The first `width` columns of a random rotation, every rotation equally likely.
+    """The first `width` columns of a uniformly distributed random rotation.
 
-    Mezzadri, *How to generate random matrices from the classical compact groups*, Notices of the AMS 54, 2007: the
-    signs of a QR decomposition are the library's choice, and uniform only once R's diagonal is made positive.
+    F. Mezzadri, "How to Generate Random Matrices from the Classical Compact Groups", Notices of the AMS 54(5), 2007:
+    the signs of a QR decomposition depend on the library, and the result is only uniform if R's diagonal is made
+    positive.
     """
     directions, triangle = np.linalg.qr(random.standard_normal((dimensions, width)))
     return directions * np.where(np.diagonal(triangle) < 0, -1.0, 1.0)

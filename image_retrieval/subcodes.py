@@ -1,11 +1,12 @@
-"""Packed codes to 16-bit subcodes, and the search that they make possible: arrays in, tokens or arrays out.
+"""Packed codes to 16-bit subcodes, and the search based on them: arrays in, tokens or arrays out.
 
-A subcode with its position is one word, so codes can be searched by any index of words. Two codes of s subcodes
-that differ in r bits differ in at most r subcodes, and so share at least s − r of them (the pigeonhole
-principle): all codes within r ≤ s − m are among those that share m subcodes with the query.
+A subcode with its position is one word, so any inverted index can search codes. Two codes of s subcodes that differ in
+r bits differ in at most r subcodes, and so share at least s − r of them (the pigeonhole principle): all codes within
+r ≤ s − m bits are among those that share m subcodes with the query.
 
-Norouzi, Punjani and Fleet, *Fast Search in Hamming Space with Multi-Index Hashing*, CVPR 2012; for an index of
-words Mu et al., *Towards Practical Visual Search Engine within Elasticsearch*, 2018.
+M. Norouzi, A. Punjani and D. J. Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012; for an index
+of words C. Mu, J. Zhao, G. Yang, J. Zhang and Z. Yan, "Towards Practical Visual Search Engine within Elasticsearch",
+SIGIR Workshop on eCommerce 2018 (arXiv:1806.08896).
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 
 
 class Ball(NamedTuple):
-    """For each query the codes within a radius, nearest first, equal distances by row.
+    """For each query, the codes within a radius, nearest first, equal distances by row.
 
     Attributes:
-        offsets: int64 (q + 1): the list of query i is `offsets[i]:offsets[i + 1]`.
+        offsets: int64 (q + 1,): the list of query i is `offsets[i]:offsets[i + 1]`.
         rows: int32 (m,).
         distances: int32 (m,), in bits.
     """
@@ -37,18 +38,18 @@ def subcodes_of(codes: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def tokens_of(subcodes: NDArray[np.uint16]) -> list[str]:
-    """The words of one code, (s,) subcodes: position, then value (`3-51966`)."""
+    """The words of one code, from its (s,) subcodes: position, then value (`3-51966`)."""
     return [f"{position}-{value}" for position, value in enumerate(subcodes.tolist())]
 
 
 def guaranteed_radius(subcodes: int, matches: int = 1) -> int:
-    """The greatest Hamming distance within which two codes surely share `matches` of their subcodes."""
+    """The greatest Hamming distance within which two codes are guaranteed to share `matches` subcodes."""
     return subcodes - matches
 
 
 @dataclass(frozen=True, eq=False)
 class InvertedLists:
-    """For each position and value the codes that have it.
+    """For each position and value, the codes that have it.
 
     Attributes:
         values: uint16 (s, n): the values of each position, ascending.
@@ -60,7 +61,7 @@ class InvertedLists:
 
     @classmethod
     def of(cls, subcodes: NDArray[np.uint16]) -> InvertedLists:
-        """Makes the lists of n codes, uint16 (n, s)."""
+        """Builds the lists of n codes, uint16 (n, s)."""
         order = np.argsort(subcodes, axis=0, kind="stable").T
         return cls(np.take_along_axis(subcodes.T, order, axis=1), order.astype(np.int32))
 
@@ -83,12 +84,13 @@ class InvertedLists:
 
 
 def pigeonhole_search(codes: NDArray[np.uint8], queries: NDArray[np.uint8], matches: int = 1) -> Ball:
-    """All codes within the promised radius of each query, found by the subcodes they share with it.
+    """All codes within the guaranteed radius of each query, found by shared subcodes.
 
     Args:
         codes: uint8 (n, 2 s), packed.
         queries: uint8 (q, 2 s), packed.
-        matches: Subcodes that must be shared, at least 1: more leave fewer codes to compare, and a smaller radius.
+        matches: Number of subcodes that must be shared, at least 1; a greater number leaves fewer codes to compare but
+            a smaller radius.
 
     Returns:
         The Hamming balls of `guaranteed_radius(s, matches)`, exactly.

@@ -1,4 +1,4 @@
-"""`ElasticIndex`: finds neighbours of images on a cluster by codes, ordered by cosine if it has their vectors."""
+"""`ElasticIndex`: finds neighbours of images on a cluster by codes, and can order them by cosine."""
 
 from __future__ import annotations
 

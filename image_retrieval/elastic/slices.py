@@ -8,8 +8,7 @@
 | `images` | an alias for the slices of the current version, for other programs that search |
 
 Elasticsearch creates a missing index on the first write, but not a missing alias. So slices are written through an
-alias, which disappears with its slice. Our own searches name their version, so a list never mixes codes of two
-versions.
+alias, which disappears with its slice. Our own searches name their version, so no list mixes codes of two versions.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def test_a_damaged_index_is_noticed(tmp_path, name):
     content = bytearray((tmp_path / name).read_bytes())
     content[-1] ^= 1
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(RunFolderError, match=f"{name}.*not as it was saved"):
+    with pytest.raises(RunFolderError, match=f"{name}.*have changed since they were saved"):
         HammingIndex.open(tmp_path, items, 20)
     (tmp_path / name).unlink()
     with pytest.raises(RunFolderError, match=name):

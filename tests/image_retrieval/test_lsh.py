@@ -71,7 +71,7 @@ def test_no_vectors_have_no_codes():
 
 
 def test_vectors_of_another_length_are_refused():
-    with pytest.raises(VersionMismatch, match="17 dimensions met hyperplanes for 16"):
+    with pytest.raises(VersionMismatch, match="17 dimensions, the hyperplanes are for 16"):
         Hyperplanes(16, 256, 7).codes(np.zeros((1, 17), np.float32))
 
 

@@ -72,13 +72,13 @@ def test_tiles_change_nothing(tmp_path, monkeypatch):
     assert same_lists(index.search(asked(), 5), at_once)
 
 
-def test_graves_are_cleared_at_a_checkpoint(tmp_path):
+def test_rows_of_removed_pictures_are_dropped_at_a_checkpoint(tmp_path):
     index = filled(tmp_path / "window")
     index.remove(["p0", "p4"])
-    assert len(index._held.codes) == 20
+    assert len(index._state.codes) == 20
     index.checkpoint()
-    assert len(index._held.codes) == len(index.items) == 14
-    assert len(index._held.products) == 5
+    assert len(index._state.codes) == len(index.items) == 14
+    assert len(index._state.products) == 5
 
 
 def test_codes_of_another_version_are_refused(tmp_path):
@@ -93,16 +93,16 @@ def test_codes_of_another_version_are_refused(tmp_path):
 def test_a_damaged_folder_is_noticed(tmp_path, name):
     filled(tmp_path / "window").checkpoint()
     (tmp_path / "window" / name).write_bytes(b"nothing")
-    with pytest.raises(RunFolderError, match="no readable window"):
+    with pytest.raises(RunFolderError, match="can't be read"):
         RollingHammingIndex.open(tmp_path / "window", PLANES, VERSION)
-    with pytest.raises(RunFolderError, match="no readable window"):
+    with pytest.raises(RunFolderError, match="can't be read"):
         RollingHammingIndex.open(tmp_path / "elsewhere", PLANES, VERSION)
 
 
 def test_codes_of_other_pictures_are_noticed(tmp_path):
     filled(tmp_path / "window").checkpoint()
     np.save(tmp_path / "window" / "codes.npy", np.zeros((3, 16), np.uint8))
-    with pytest.raises(RunFolderError, match="not those of its pictures"):
+    with pytest.raises(RunFolderError, match="don't fit its pictures"):
         RollingHammingIndex.open(tmp_path / "window", PLANES, VERSION)
     assert json.loads((tmp_path / "window" / "window.json").read_text())["version"] == VERSION
     assert JULY.year == 2026

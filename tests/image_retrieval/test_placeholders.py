@@ -131,10 +131,8 @@ def test_no_pictures_no_placeholders():
 
 
 def test_the_evidence_is_said_in_words():
-    assert Placeholder(1, 1200, 38, 6).evidence == (
-        "one picture at 1,200 products, 38 different things in 6 product types"
-    )
-    assert Placeholder(1, 900, MOST_THINGS, 1).evidence == "one picture at 900 products, 100 or more different things"
+    assert Placeholder(1, 1200, 38, 6).evidence == ("used by 1,200 products of 38 different models in 6 product types")
+    assert Placeholder(1, 900, MOST_THINGS, 1).evidence == "used by 900 products of 100 or more different models"
 
 
 # The same slowly ---------------------------------------------------------------------------------------------------

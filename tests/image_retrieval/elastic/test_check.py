@@ -161,5 +161,5 @@ def test_nothing_expected_and_nothing_there(window_of):
 
 def test_one_id_twice_is_a_mistake_of_the_caller(window_of):
     window = filled(window_of(), images(codes(2)))
-    with pytest.raises(VariantsError, match="distinct"):
+    with pytest.raises(VariantsError, match="the same id"):
         check(window, lambda: documents([*images(codes(2)), image(1, codes(2)[0])], window))

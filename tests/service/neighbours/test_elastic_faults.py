@@ -307,5 +307,5 @@ def test_codes_of_another_version_are_refused_with_the_fix(cluster, out):
     assert other.settings.image.bits == 1024
     line = one_line(command(out, environment, "check"), 2)
     assert "not" in line
-    assert "Fill this version beside the one in force, and swap once its audit has passed" in line
+    assert "Load this version beside the current one, and swap when its audit has passed" in line
     drop(out, cluster)

@@ -41,7 +41,7 @@ def test_a_placeholder_is_reported_and_left_out_and_a_size_run_is_not(drawn, tmp
     assert (counts["placeholders"], counts["refused"], counts["encoded"]) == (1, 6, 3)  # each file encoded once
     refused = read_refusals(job.folder.refused)
     assert [one.id for one in refused] == [f"t{n}" for n in range(6)]
-    assert "one picture at 6 products, 6 different things in 3 product types" in refused[0].reason
+    assert "used by 6 products of 6 different models in 3 product types" in refused[0].reason
 
 
 def test_it_can_be_switched_off(drawn, tmp_path):
