@@ -44,7 +44,7 @@ from eval.metrics import Judged, Values, approximate_recall, judged, mean_precis
 from eval.slices import index_recall
 
 # What the image index asks of faiss, without the rescoring that stands around it.
-from image_retrieval.hamming import FLAT_BELOW, HammingIndex, _nearest_codes, _parted
+from image_retrieval.hamming import FLAT_BELOW, HammingIndex, _cells, _nearest_codes
 from image_retrieval.rotations import CODES
 from service.learning.heads import learn_head, split_groups
 from service.learning.held_out import FOLDS
@@ -138,7 +138,7 @@ def _codebook(codes: Codes, batch: int, rounds: int) -> Codebook:
     rng = np.random.default_rng(7)
     queries = [codes[rng.integers(0, len(codes), batch)] for _ in range(rounds)]
     with footprint() as used:
-        cells = _parted(codes, 7, cores())
+        cells = _cells(codes, 7, cores())
     ways = _ways(codes, cells, batch)
     tasks: dict[Any, Callable[[int], object]] = {
         way: partial(lambda way, turn: way.search(queries[turn][: way.batch]), way) for way in ways
