@@ -1,4 +1,4 @@
-"""What recall costs: every strategy at equal candidates per product, the paper's beside today's."""
+"""Recall against cost: every strategy at equal candidates per product, including the paper's."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 HOP = "hop"
 PUBLISHED = "hop, as published"
-"""The paper's strategy on the vectors that it is published for: as the encoders make them."""
+"""The paper's strategy on the encoders' own vectors, as published."""
 
 STEPS = (50, 100, 200)
-"""Budgets between which the answer says what further candidates buy."""
+"""Budgets between which the gain of further candidates is reported."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class AtBudget:
     """The best setting of one strategy at one budget.
 
     Attributes:
-        strategy: Its name, `PUBLISHED` for the paper's on vectors as encoded.
-        budget: Candidates per product wished for.
-        candidates_per_product: What they are; less where the strategy has no more to give.
-        recall: On groups that neither taught a space nor chose the setting.
-        low: 2.5 % point of its interval.
-        high: 97.5 % point.
-        settings: The setting, in words.
+        strategy: Its name; `PUBLISHED` for the paper's on vectors as encoded.
+        budget: Target number of candidates per product.
+        candidates_per_product: Actual number, lower if the strategy has no more candidates.
+        recall: Recall on groups that were held out from the spaces and from the choice of the setting.
+        low: 2.5% quantile of its interval.
+        high: 97.5% quantile.
+        settings: The setting in words.
     """
 
     strategy: str
@@ -61,14 +61,14 @@ class AtBudget:
 
 @dataclass(frozen=True)
 class Step:
-    """What going from one budget to the next buys.
+    """The gain in recall from one budget to the next.
 
     Attributes:
         less: The smaller budget.
-        more: The greater one.
-        before: Recall at the smaller one.
-        after: Recall at the greater one.
-        gain: The difference, paired product by product, with its interval over groups.
+        more: The larger budget.
+        before: Recall at the smaller budget.
+        after: Recall at the larger budget.
+        gain: Their difference, paired by product, with its interval over groups.
     """
 
     less: int
@@ -79,17 +79,17 @@ class Step:
 
 
 def required_groups(job: Job) -> Qrels:
-    """What the feed's groups say; raises `VariantsError` where they say nothing, for then nothing can be measured."""
+    """The feed's known groups; raises `VariantsError` if there are none to measure recall with."""
     if not len(job.truth("evaluation").queries()):
         raise VariantsError(
             "no product of this feed has a known variant, so recall can't be measured",
-            "Give a feed with item_group_id, or with configurable products",
+            "Use a feed with item_group_id, or with configurable products",
         )
     return job.truth("evaluation")
 
 
 def overview(job: Job) -> pd.DataFrame:
-    """How much there is: products, pictures, sellers, groups and products with known variants."""
+    """Numbers of products, pictures, sellers, groups and products with known variants."""
     import pandas as pd
 
     qrels, catalogue = required_groups(job), job.catalogue
@@ -105,9 +105,9 @@ def overview(job: Job) -> pd.DataFrame:
 
 
 def as_published(job: Job) -> Job:
-    """The same run looked up as the paper does it: vectors as the encoders made them, nothing learned.
+    """The same run searched as in the paper: with the encoders' own vectors and nothing learned.
 
-    Search is exact, so that nothing is written into the run's folder.
+    Search is exact, so nothing is written to the run's folder.
     """
     changed = {
         "learn": {"spaces": "encoded", "model": ""},
@@ -120,22 +120,22 @@ def as_published(job: Job) -> Job:
 
 
 def points_of(job: Job) -> list[OperatingPoint]:
-    """The operating points that a finished run wrote."""
+    """The operating points in a finished run's folder."""
     return from_table(pq.read_table(job.folder.root / "curves.parquet"))
 
 
 def measured_points(job: Job) -> list[OperatingPoint]:
-    """The operating points of a run whose steps did not measure it: of `as_published`."""
+    """The operating points of a job whose steps did not measure them, such as `as_published`."""
     required_groups(job)
     return operating_points(job, deep_lists(job))
 
 
 def star(job: Job) -> OperatingPoint:
-    """What the candidates of a finished run reach, as a point among those of its curve."""
+    """The operating point of a finished run's own candidates."""
     required_groups(job)
     measured = json.loads(job.folder.evaluation.read_text("utf-8"))
-    found, merge = measured["candidates"], job.merge
-    cost = found["candidates_per_product"]
+    candidates, merge = measured["candidates"], job.merge
+    cost = candidates["candidates_per_product"]
     return OperatingPoint(
         strategy=merge.strategy,
         n=merge.n,
@@ -143,47 +143,47 @@ def star(job: Job) -> OperatingPoint:
         budget=merge.budget or None,
         candidates_per_product=cost,
         share=cost / len(job.catalogue),
-        recall=found["recall"]["mean"],
-        low=found["recall"]["low"],
-        high=found["recall"]["high"],
-        recall_by_group=found["recall_by_group"],
+        recall=candidates["recall"]["mean"],
+        low=candidates["recall"]["low"],
+        high=candidates["recall"]["high"],
+        recall_by_group=candidates["recall_by_group"],
         queries=measured["queries"],
     )
 
 
 def plan_of(job: Job) -> Plan:
-    """The plan that a finished run followed; raises `VariantsError` where it followed none."""
+    """The plan that a finished run followed; raises `VariantsError` if it has none."""
     if not job.choices.plans:
         raise VariantsError(
-            f"this run was told to use {job.merge.strategy!r}, so there is no plan",
-            "Leave merge.strategy at `planned`",
+            f"this run uses merge.strategy {job.merge.strategy!r}, so there is no plan",
+            "Set merge.strategy to `planned`",
         )
     return Plan.of(json.loads(job.folder.plan.read_text("utf-8")))
 
 
 def at_equal_cost(job: Job, published: Job, budgets: Sequence[int]) -> list[AtBudget]:
-    """Every strategy at every budget, each with its own best setting, chosen on other groups than it is judged on.
+    """Every strategy at every budget, each with its best setting, chosen on other groups than it is measured on.
 
     Args:
         job: The run.
-        published: The same `as_published`: the paper's hop is there twice.
+        published: The same run `as_published`; the paper's hop is measured in both.
         budgets: Candidates per product.
     """
-    theirs = [replace(one, strategy=PUBLISHED) for one in _at_budgets(published, budgets, only=HOP)]
-    return _at_budgets(job, budgets) + theirs
+    published_rows = [replace(row, strategy=PUBLISHED) for row in _at_budgets(published, budgets, only=HOP)]
+    return _at_budgets(job, budgets) + published_rows
 
 
 def _at_budgets(job: Job, budgets: Sequence[int], only: str = "") -> list[AtBudget]:
     lists = held_out(job).queries
-    looked = int(lists.folds[0].products.image.counts.max(initial=0))
-    entries = standard_entries(looked, lists.fused)
+    depth = int(lists.folds[0].products.image.counts.max(initial=0))
+    entries = standard_entries(depth, lists.fused)
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
-    made = []
+    rows = []
     for name in dict.fromkeys(entry.strategy for entry in entries if only in ("", entry.strategy)):
         own = [entry for entry in entries if entry.strategy == name]
         planned = plan(lists, required_groups(job), own, budgets=budgets, **options)
-        made += [_at_budget(one) for one in planned.offers]
-    return made
+        rows += [_at_budget(offer) for offer in planned.offers]
+    return rows
 
 
 def _at_budget(offer: Offer) -> AtBudget:
@@ -195,20 +195,26 @@ def _at_budget(offer: Offer) -> AtBudget:
     return AtBudget(offer.strategy, offer.budget, cost, offer.recall, offer.low, offer.high, settings)
 
 
-def bought(job: Job, made: Plan, budgets: Sequence[int] = STEPS) -> list[Step]:
-    """What each further budget buys, following the plan, measured on the same products."""
-    found, qrels = held_out(job).queries, required_groups(job)
-    planned = [one for one in made.offers if one.budget in budgets]
-    candidates = [_candidates(found, offer.merge(job.settings.merge)) for offer in planned]
-    lists = [judged(run, qrels) for run in candidates]
-    reached = [recall(one, len(qrels.items)) for one in lists]
-    groups = qrels.groups[found.rows]
+def step_gains(job: Job, followed: Plan, budgets: Sequence[int] = STEPS) -> list[Step]:
+    """The gain of each further budget when following the plan, measured on the same products."""
+    queries, qrels = held_out(job).queries, required_groups(job)
+    offers = [before for before in followed.offers if before.budget in budgets]
+    candidates = [_candidates(queries, offer.merge(job.settings.merge)) for offer in offers]
+    judged_runs = [judged(run, qrels) for run in candidates]
+    recalls = [recall(before, len(qrels.items)) for before in judged_runs]
+    groups = qrels.groups[queries.rows]
     options = {"resamples": job.settings.evaluation.bootstrap, "seed": job.settings.run.seed}
     return [
-        Step(less.budget, more.budget, float(one.mean()), float(two.mean()), difference(two, one, groups, **options))
-        for (less, one), (more, two) in pairwise(zip(planned, reached, strict=True))
+        Step(
+            less.budget,
+            more.budget,
+            float(before.mean()),
+            float(after.mean()),
+            difference(after, before, groups, **options),
+        )
+        for (less, before), (more, after) in pairwise(zip(offers, recalls, strict=True))
     ]
 
 
-def _candidates(lists: FoldedLists, settings: MergeSettings) -> Candidates:
-    return lists.each(lambda fold: candidates_of(fold, settings))
+def _candidates(folded: FoldedLists, settings: MergeSettings) -> Candidates:
+    return folded.each(lambda fold: candidates_of(fold, settings))

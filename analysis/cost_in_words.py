@@ -1,4 +1,4 @@
-"""The tables of what recall costs, and the answer in words; every number in them is computed."""
+"""Tables of recall against cost, and a summary in words; all numbers are computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHORT = 0.97
-"""A strategy whose mean number of candidates is below this share of the budget has no more to give."""
+"""A strategy with fewer candidates than this share of the budget can't use the whole budget."""
 
 Points = Sequence[OperatingPoint]
 Line = list[tuple[float, float]]
@@ -24,32 +24,32 @@ Line = list[tuple[float, float]]
 
 
 def name_of(strategy: str) -> str:
-    """A strategy as tables name it."""
+    """The name of a strategy in tables."""
     return "Suggestion of suggestions, as published" if strategy == PUBLISHED else strategy_in_words(strategy)
 
 
 def line_of(points: Points, rows: Sequence[AtBudget], strategy: str) -> Line:
-    """What a strategy finds at what cost, cheapest first: whatever was measured of it and not beaten by itself.
+    """Cost and recall of a strategy's Pareto-optimal measurements, cheapest first.
 
     Args:
-        points: Operating points of its spaces.
+        points: Operating points in its spaces.
         rows: Strategies at equal cost.
-        strategy: Its name; `PUBLISHED` is called `HOP` among the points.
+        strategy: Its name; `PUBLISHED` has the name `HOP` among the points.
     """
-    called = HOP if strategy == PUBLISHED else strategy
-    placed = [(one.candidates_per_product, one.recall) for one in points if one.strategy == called]
-    placed += [(row.candidates_per_product, row.recall) for row in rows if row.strategy == strategy]
+    name = HOP if strategy == PUBLISHED else strategy
+    measured_at = [(point.candidates_per_product, point.recall) for point in points if point.strategy == name]
+    measured_at += [(row.candidates_per_product, row.recall) for row in rows if row.strategy == strategy]
     line: Line = []
-    for cost, recall in sorted(placed, key=lambda one: (one[0], -one[1])):
+    for cost, recall in sorted(measured_at, key=lambda point: (point[0], -point[1])):
         if cost > 0 and (not line or recall > line[-1][1]):
             line.append((cost, recall))
     return line
 
 
 def cost_of(line: Line, wanted: float) -> float | None:
-    """Candidates per product at which a line reaches a recall; None where it does not get there.
+    """Candidates per product at which a line reaches a recall; None if it never does.
 
-    Between two points it goes straight over the logarithm of the cost. Its first point is the least measured.
+    Interpolates linearly in the logarithm of the cost. Below the first point, returns the cost of the first point.
     """
     for place, (cost, recall) in enumerate(line):
         if recall >= wanted:
@@ -62,45 +62,45 @@ def cost_of(line: Line, wanted: float) -> float | None:
 
 
 def equal_cost_frame(rows: Sequence[AtBudget]) -> pd.DataFrame:
-    """Every strategy at every budget, one a row, as numbers."""
+    """Every strategy at every budget as numbers, one per row."""
     import pandas as pd
 
     return pd.DataFrame([asdict(row) for row in rows])
 
 
 def equal_cost_table(rows: Sequence[AtBudget]) -> pd.DataFrame:
-    """Recall with its interval, a line for each strategy and a column for each budget; the best strategy first."""
+    """Recall with its interval, one row per strategy and one column per budget; best strategy first."""
     import pandas as pd
 
     def cell(row: AtBudget) -> str:
         short = row.candidates_per_product < _SHORT * row.budget
-        said = f"{percent(row.recall)} ({span(row.low, row.high)})"
-        return f"{said} with {amount(row.candidates_per_product)}" if short else said
+        text = f"{percent(row.recall)} ({span(row.low, row.high)})"
+        return f"{text} with {amount(row.candidates_per_product)}" if short else text
 
     budgets = sorted({row.budget for row in rows})
     middle = _middle(budgets)
     order = sorted((row for row in rows if row.budget == middle), key=lambda row: -row.recall)
     cells = {(row.strategy, row.budget): cell(row) for row in rows}
-    table = [[cells.get((one.strategy, budget), DASH) for budget in budgets] for one in order]
-    names = [name_of(one.strategy) for one in order]
+    table = [[cells.get((own.strategy, budget), DASH) for budget in budgets] for own in order]
+    names = [name_of(own.strategy) for own in order]
     return pd.DataFrame(table, index=names, columns=[f"{budget:,} candidates" for budget in budgets])
 
 
 def plan_table(plan: Plan) -> pd.DataFrame:
-    """What the plan takes at each budget, and how far it is ahead of the second."""
+    """The planned strategy at each budget, and its lead over the second-best."""
     import pandas as pd
 
     rows = [
         {
-            "candidates": amount(one.candidates_per_product),
-            "strategy": name_of(one.strategy),
-            "recall (95 %)": _spanned(one.recall, one.low, one.high),
-            "second": name_of(one.runner_up) if one.runner_up else DASH,
-            "points ahead (95 %)": _ahead(one),
+            "candidates": amount(offer.candidates_per_product),
+            "strategy": name_of(offer.strategy),
+            "recall (95%)": _spanned(offer.recall, offer.low, offer.high),
+            "second": name_of(offer.runner_up) if offer.runner_up else DASH,
+            "points ahead (95%)": _ahead(offer),
         }
-        for one in plan.offers
+        for offer in plan.offers
     ]
-    return pd.DataFrame(rows, index=pd.Index([one.budget for one in plan.offers], name="budget"))
+    return pd.DataFrame(rows, index=pd.Index([offer.budget for offer in plan.offers], name="budget"))
 
 
 def _spanned(mean: float | None, low: float | None, high: float | None) -> str:
@@ -118,12 +118,12 @@ def _points(mean: float, low: float, high: float) -> str:
 
 
 def equal_recall_table(rows: Sequence[AtBudget], learned: Points, published: Points) -> pd.DataFrame:
-    """How many candidates others need for what the best strategy finds at each budget.
+    """Number of candidates that other strategies need for the recall of the best one at each budget.
 
     Args:
         rows: Strategies at equal cost.
         learned: Operating points in the spaces of the run.
-        published: Operating points on vectors as encoded.
+        published: Operating points with the encoders' own vectors.
     """
     import pandas as pd
 
@@ -139,51 +139,49 @@ def equal_recall_table(rows: Sequence[AtBudget], learned: Points, published: Poi
     return pd.DataFrame(table, index=pd.Index([row.budget for row in own], name="budget"))
 
 
-def _needed(line: Line, wanted: float) -> str:
-    found = cost_of(line, wanted)
-    if found is not None:
-        return amount(found)
+def _needed(line: Line, recall: float) -> str:
+    cost = cost_of(line, recall)
+    if cost is not None:
+        return amount(cost)
     return f"never ({percent(line[-1][1])} with {amount(line[-1][0])})" if line else DASH
 
 
 def best_strategy(rows: Sequence[AtBudget]) -> str:
-    """The strategy whose recall, averaged over the budgets, is the greatest."""
+    """The strategy with the highest mean recall over the budgets."""
     names = dict.fromkeys(row.strategy for row in rows)
     return max(names, key=lambda name: sum(row.recall for row in rows if row.strategy == name))
 
 
 def answer_in_words(rows: Sequence[AtBudget], steps: Sequence[Step], learned: Points, published: Points) -> str:
-    """The answer to what recall costs, as Markdown: further candidates, text alone, and the paper's hop."""
+    """A summary as Markdown: the gain of further candidates, and the cost of text alone and of the paper's hop."""
     budgets = sorted({row.budget for row in rows})
     budget = _middle(budgets)
     at = {row.strategy: row for row in rows if row.budget == budget}
     best = at[best_strategy(rows)]
-    said = [
-        f"**The best at {budget:,} candidates** is *{name_of(best.strategy)}*: it finds {percent(best.recall)} "
-        f"({span(best.low, best.high)}) of the known variants.",
+    paragraphs = [
+        f"**The best strategy at {budget:,} candidates** is *{name_of(best.strategy)}*. It finds "
+        f"{percent(best.recall)} ({span(best.low, best.high)}) of the known variants.",
         *map(_step_in_words, steps),
         _other_in_words("Text alone", best, at["text"], line_of(learned, rows, "text")),
+        _other_in_words("The paper's hop in the spaces of this run", best, at[HOP], line_of(learned, rows, HOP)),
         _other_in_words(
-            "The paper's hop, in the same spaces as all others,", best, at[HOP], line_of(learned, rows, HOP)
-        ),
-        _other_in_words(
-            "The paper's hop as published, on vectors as encoded with nothing learned,",
+            "The paper's hop as published, with the encoders' own vectors,",
             best,
             at[PUBLISHED],
             line_of(published, rows, PUBLISHED),
         ),
     ]
-    return "\n\n".join(said)
+    return "\n\n".join(paragraphs)
 
 
 def _middle(budgets: Sequence[int]) -> int:
-    """The budget that is nearest to a hundred."""
+    """The budget closest to 100."""
     return min(budgets, key=lambda budget: abs(math.log(budget / 100)))
 
 
 def _step_in_words(step: Step) -> str:
     return (
-        f"**From {step.less:,} to {step.more:,} candidates**, following the plan, recall goes from "
+        f"**From {step.less:,} to {step.more:,} candidates**, following the plan, recall rises from "
         f"{percent(step.before)} to {percent(step.after)}: "
         f"{_points(step.gain.mean, step.gain.low, step.gain.high)} points."
     )
@@ -191,14 +189,14 @@ def _step_in_words(step: Step) -> str:
 
 def _other_in_words(name: str, best: AtBudget, other: AtBudget, line: Line) -> str:
     lost = 100 * (best.recall - other.recall)
-    said = f"**{name}** finds {percent(other.recall)} with {amount(other.candidates_per_product)}"
-    said += f", {lost:.1f} points less." if lost > 0 else "."
+    text = f"**{name}** finds {percent(other.recall)} with {amount(other.candidates_per_product)}"
+    text += f", {lost:.1f} points less." if lost > 0 else "."
     needed = cost_of(line, best.recall)
     if needed is not None:
         times = needed / best.candidates_per_product
-        return f"{said} For {percent(best.recall)} it needs {amount(needed)} candidates, {times:.1f} times as many."
+        return f"{text} To reach {percent(best.recall)} it needs {amount(needed)}, {times:.1f} times as many."
     cost, recall = line[-1]
     return (
-        f"{said} It never reached {percent(best.recall)}: the most that was measured is {percent(recall)}, with "
+        f"{text} It never reaches {percent(best.recall)}; its highest measured recall is {percent(recall)}, with "
         f"{amount(cost)} candidates."
     )

@@ -1,4 +1,4 @@
-"""Charts of fingerprints, in the look of the report."""
+"""Charts of fingerprints, in the style of the report."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.fingerprints import LEARNED, RAW, WHITENED, WITHOUT_WEIGHTS, Measured
-from analysis.fingerprints_in_words import whole
+from analysis.fingerprints import LEARNED, RAW, WHITENED, WITHOUT_WEIGHTS, FingerprintRecall
+from analysis.fingerprints_in_words import by_float_vectors
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 INK, _SOFT, _GRID = "#1c2330", "#56606f", "#e6e9ee"
 _FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": INK}
 
-# As in the report: colours that stay apart for colour-blind readers, and a shape that says the same once more.
+# As in the report: colours that colour-blind readers can tell apart, and a marker shape for each.
 _SPACES = {RAW: ("#8a93a0", "circle-open"), WHITENED: ("#b35900", "diamond"), LEARNED: ("#1d5fae", "circle")}
 _KINDS = {"hyperplanes": ("#b35900", "square"), "rotations": ("#1d5fae", "circle")}
 
 
-def recall_chart(made: Sequence[Measured]) -> go.Figure:
-    """recall@10 of every fingerprint, the three spaces on one line, intervals on the learned one; the best on top."""
+def recall_chart(measurements: Sequence[FingerprintRecall]) -> go.Figure:
+    """recall@10 of every fingerprint in the three spaces, with intervals for the learned space; best on top."""
     import plotly.graph_objects as go
 
-    order = [one.fingerprint for one in whole(made, LEARNED)][::-1]
+    order = [each.fingerprint for each in by_float_vectors(measurements, LEARNED)][::-1]
     figure = go.Figure()
     for space, (colour, symbol) in _SPACES.items():
-        own = {one.fingerprint: one for one in whole(made, space)}
+        own = {each.fingerprint: each for each in by_float_vectors(measurements, space)}
         points = [own[name] for name in order]
-        values = [one.values["recall@10"] for one in points]
+        values = [each.values["recall@10"] for each in points]
         bars: dict[str, Any] = {}
         if space == LEARNED:
-            above = [one.span.high - value for one, value in zip(points, values, strict=True)]
-            below = [value - one.span.low for one, value in zip(points, values, strict=True)]
+            above = [each.span.high - value for each, value in zip(points, values, strict=True)]
+            below = [value - each.span.low for each, value in zip(points, values, strict=True)]
             bars["error_x"] = {"array": above, "arrayminus": below, "color": colour, "thickness": 1.4, "width": 4}
         figure.add_trace(
             go.Scatter(
@@ -47,25 +47,25 @@ def recall_chart(made: Sequence[Measured]) -> go.Figure:
                 **bars,
             )
         )
-    dress(figure, "recall@10 (bars: 95 %, groups resampled)", "", 120 + 38 * len(order))
+    dress(figure, "recall@10 (bars: 95%, groups resampled)", "", 120 + 38 * len(order))
     figure.update_xaxes(tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(automargin=True, title=None)
     return figure
 
 
-def speed_chart(made: Sequence[Measured], speed: Mapping[str, float]) -> go.Figure:
-    """recall@10 in learned spaces against milliseconds a picture; what needs no weights in a colour of its own."""
+def speed_chart(measurements: Sequence[FingerprintRecall], speed: Mapping[str, float]) -> go.Figure:
+    """recall@10 in learned spaces against milliseconds per picture, fingerprints without weights in another colour."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    points = whole(made, LEARNED)
-    spots = [(speed[one.fingerprint], one.values["recall@10"]) for one in points]
-    sides = label_sides(spots, [one.fingerprint for one in points])
+    points = by_float_vectors(measurements, LEARNED)
+    spots = [(speed[each.fingerprint], each.values["recall@10"]) for each in points]
+    sides = label_sides(spots, [each.fingerprint for each in points])
     for name, colour, symbol, bare in (
         ("no weights needed", "#18713a", "diamond", True),
         ("a network", "#1d5fae", "circle", False),
     ):
-        own = [place for place, one in enumerate(points) if (one.fingerprint in WITHOUT_WEIGHTS) == bare]
+        own = [place for place, each in enumerate(points) if (each.fingerprint in WITHOUT_WEIGHTS) == bare]
         if not own:
             continue
         figure.add_trace(
@@ -81,7 +81,7 @@ def speed_chart(made: Sequence[Measured], speed: Mapping[str, float]) -> go.Figu
                 hovertemplate="%{text}: %{y:.1%} at %{x:.1f} ms<extra></extra>",
             )
         )
-    dress(figure, "milliseconds a picture on one thread (log scale)", "recall@10, learned", 470)
+    dress(figure, "milliseconds per picture on one thread (log scale)", "recall@10, learned", 470)
     ticks = [step * 10**power for power in range(-2, 5) for step in (1, 2, 5)]
     figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks])
     figure.update_yaxes(tickformat=".0%")
@@ -89,13 +89,13 @@ def speed_chart(made: Sequence[Measured], speed: Mapping[str, float]) -> go.Figu
 
 
 def label_sides(points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[str]:
-    """Where each point's name stands, so that it meets no other name, no point and no edge, as far as there is room.
+    """Plotly's text position for each label, avoiding overlaps with other labels, points and edges where possible.
 
-    Names are placed one by one at the first of six places that is free; where none is, at the first.
+    Each label takes the first free one of six positions, or the first position if none is free.
 
     Args:
         points: Milliseconds, drawn on a logarithmic scale, and recall.
-        names: Their names.
+        names: The labels.
     """
     centres = _on_canvas(points)
     taken = [_Box(x - 7, y - 7, x + 7, y + 7) for x, y in centres]
@@ -111,15 +111,15 @@ def label_sides(points: Sequence[tuple[float, float]], names: Sequence[str]) -> 
 
 _SIDES = ("middle right", "middle left", "top right", "bottom right", "top left", "bottom left")
 _CANVAS = (800, 350)
-"""Width and height of the chart's inside as most readers see it, in pixels."""
+"""Typical width and height of the plot area, in pixels."""
 
 _LETTER, _LINE, _GAP = 7.0, 14.0, 9.0
-"""Width of a letter, height of a line, and distance of a name from its point's centre, in pixels."""
+"""Width of a letter, height of a line, and distance of a label from the centre of its point, in pixels."""
 
 
 @dataclass(frozen=True)
 class _Box:
-    """A rectangle in pixels, the origin at the lower left."""
+    """A rectangle in pixels; the origin is at the lower left."""
 
     left: float
     low: float
@@ -132,12 +132,12 @@ class _Box:
         return not apart
 
     def inside(self) -> bool:
-        """Whether it lies within the chart, left and right."""
+        """Whether it is horizontally within the chart."""
         return self.left >= 0 and self.right <= _CANVAS[0]
 
 
 def _on_canvas(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points in pixels, as Plotly places them: a twentieth of the range is left free at each side."""
+    """Points in pixels as Plotly places them, with a margin of a twentieth of the range on each side."""
     columns = zip(*((math.log(max(across, 1e-6)), up) for across, up in points), strict=True)
     placed = []
     for values, length in zip(columns, _CANVAS, strict=True):
@@ -154,20 +154,20 @@ def _label_box(x: float, y: float, side: str, letters: int) -> _Box:
     return _Box(left, low, left + width, low + _LINE)
 
 
-def code_chart(made: Sequence[Measured], fingerprint: str) -> go.Figure:
-    """recall@10 by codes against their length, raw and learned beside each other, float vectors as a line across."""
+def code_chart(measurements: Sequence[FingerprintRecall], fingerprint: str) -> go.Figure:
+    """recall@10 of codes against their length, raw and learned side by side, with float vectors as a line."""
     from plotly.subplots import make_subplots
 
     figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=(RAW, LEARNED))
     for column, space in enumerate((RAW, LEARNED), start=1):
-        own = [one for one in made if one.fingerprint == fingerprint and one.space == space]
-        for trace in _code_traces(own, first=column == 1):
+        of_space = [each for each in measurements if each.fingerprint == fingerprint and each.space == space]
+        for trace in _code_traces(of_space, first=column == 1):
             figure.add_trace(trace, row=1, col=column)
-        floats = next(one for one in own if not one.codes)
+        floats = next(each for each in of_space if not each.codes)
         figure.add_hline(
             floats.values["recall@10"], row=1, col=column, line={"color": INK, "width": 1.2, "dash": "dot"}
         )
-    lengths = sorted({one.bits for one in made if one.codes})
+    lengths = sorted({each.bits for each in measurements if each.codes})
     dress(figure, "bits", "", 420)
     figure.update_xaxes(type="log", tickvals=lengths, ticktext=[f"{bits:,}" for bits in lengths])
     figure.update_yaxes(tickformat=".0%")
@@ -176,24 +176,26 @@ def code_chart(made: Sequence[Measured], fingerprint: str) -> go.Figure:
     return figure
 
 
-def _code_traces(own: Sequence[Measured], first: bool) -> list[go.Scatter]:
-    """A line for each kind of codes, dashed by codes alone, and an entry of the legend for float vectors."""
+def _code_traces(own: Sequence[FingerprintRecall], first: bool) -> list[go.Scatter]:
+    """Lines for each kind of codes, dashed without rescoring, and a legend entry for float vectors."""
     import plotly.graph_objects as go
 
     traces = []
     for kind, (colour, symbol) in _KINDS.items():
-        for rescored, said, dash in ((False, "codes alone", "dash"), (True, "first rescored", "solid")):
-            points = sorted((one for one in own if (one.codes, one.rescored) == (kind, rescored)), key=lambda o: o.bits)
+        for rescored, label, dash in ((False, "codes alone", "dash"), (True, "first rescored", "solid")):
+            points = sorted(
+                (each for each in own if (each.codes, each.rescored) == (kind, rescored)), key=lambda o: o.bits
+            )
             traces.append(
                 go.Scatter(
-                    x=[one.bits for one in points],
-                    y=[one.values["recall@10"] for one in points],
-                    name=f"{kind}, {said}",
+                    x=[each.bits for each in points],
+                    y=[each.values["recall@10"] for each in points],
+                    name=f"{kind}, {label}",
                     mode="lines+markers",
                     line={"color": colour, "width": 2, "dash": dash},
                     marker={"color": colour, "symbol": symbol, "size": 8},
                     showlegend=first,
-                    hovertemplate=f"{kind}, {said}: " + "%{y:.1%} at %{x} bits<extra></extra>",
+                    hovertemplate=f"{kind}, {label}: " + "%{y:.1%} at %{x} bits<extra></extra>",
                 )
             )
     dots = {"color": INK, "width": 1.2, "dash": "dot"}
@@ -202,7 +204,7 @@ def _code_traces(own: Sequence[Measured], first: bool) -> list[go.Scatter]:
 
 
 def dress(figure: go.Figure, across: str, up: str, height: int) -> None:
-    """Gives a figure the report's look, with a title for each axis."""
+    """Gives a figure the report's style and a title for each axis."""
     import plotly.graph_objects as go
 
     grid = {"gridcolor": _GRID, "zeroline": False, "linecolor": "#b9c0ca", "showline": True}

@@ -1,9 +1,9 @@
-"""Which fingerprint finds variants: every one at hand, raw and in learned spaces, whole and binarised.
+"""Recall of image fingerprints, raw and in learned spaces, as float vectors and as binary codes.
 
-A fingerprint is an encoder of pictures, by the name that `image.model` gives it. Its vectors are made once and kept by
-content and encoder version below the notebook's folder. Products are then looked up exactly, and each is measured in
-a space that its own group had no part in: groups are dealt into folds, and a fold's products are looked up in a space
-learned from the groups of the others, as a run's own evaluation does.
+A fingerprint is an encoder of pictures, named as in `image.model`. Its vectors are computed once and stored by content
+and encoder version below the notebook's folder. Search is exact. Learned spaces are cross-validated by group: groups
+are split into folds, and a fold's products are looked up in a space learned from the other folds, as in the evaluation
+of a run.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ NETWORKS = {
     "EfficientNet-B4 mid960": "efficientnet_b4_trunk_fp16.onnx#mid960",
     "EfficientNet-B4 grid7": "efficientnet_b4_trunk_fp16.onnx#grid7",
 }
-"""Networks and their outputs, measured where the folder of models holds them."""
+"""Networks and their outputs, measured if the folder of models contains them."""
 
 RAW, WHITENED, LEARNED = "raw", "whitened", "learned"
-"""As the encoder makes vectors; whitened, which needs no groups; learned from the known groups."""
+"""The encoder's own vectors; whitened, which needs no groups; learned from known groups."""
 
 DEPTH = 1000
-"""How deep lists are, which the paper's approximate recall@1000 asks for."""
+"""Depth of lists, as needed for the paper's approximate recall@1000."""
 
 RESCORED = 200
-"""Codes at the head of a list that are put in order by float vectors, where they are."""
+"""Number of first results that are rescored by float vectors."""
 
 BITS = (256, 512, 1024)
 
@@ -87,45 +87,48 @@ METRICS: dict[str, tuple[int, Callable[[Judged], Values]]] = {
     "recall@10": (10, lambda lists: recall(lists, 10)),
     "recall@100": (100, lambda lists: recall(lists, 100)),
 }
-"""The paper's metrics by its names (section 4.1; its MAP@k is the mean of precision@1 … precision@k), then the field's
-average precision and recall; each with the depth of lists that it looks at."""
+"""The paper's metrics by its names (section 4.1; its MAP@k is the mean of precision@1 … precision@k), then the usual
+average precision and recall, each with the depth of lists that it needs."""
 
 Rows = NDArray[np.int32]
 
 
-def at_hand(models: Path, names: Sequence[str] = ()) -> dict[str, str]:
-    """Every fingerprint that can be made here: its name and what `image.model` calls it.
+def available_fingerprints(models: Path, names: Sequence[str] = ()) -> dict[str, str]:
+    """Every fingerprint that is available here: its name → its name in `image.model`.
 
     Args:
-        models: The folder of networks; need not be there.
-        names: Only these; empty: all. What holds a colon is taken as `image.model` has it (`onnx:FILE#OUTPUT@7x7`).
+        models: The folder of networks; it may be missing.
+        names: Only these; empty for all. A name with a colon is used as in `image.model` (`onnx:FILE#OUTPUT@7x7`).
 
     Raises:
-        SettingsError: There is no such fingerprint, or none of them can be made here.
+        SettingsError: A name is unknown, or none of them is available.
     """
     files = {name: models / file for name, file in NETWORKS.items()}
     networks = {name: f"onnx:{file}" for name, file in files.items() if Path(str(file).partition("#")[0]).is_file()}
-    made = {name: name for name in ("own", *WITHOUT_WEIGHTS)} | networks | {name: name for name in names if ":" in name}
-    known = {*made, *NETWORKS}
+    available = (
+        {name: name for name in ("own", *WITHOUT_WEIGHTS)} | networks | {name: name for name in names if ":" in name}
+    )
+    known = {*available, *NETWORKS}
     unknown = [name for name in names if name not in known]
-    chosen = {name: model for name, model in made.items() if not names or name in names}
+    chosen = {name: model for name, model in available.items() if not names or name in names}
     if unknown or not chosen:
         raise SettingsError(
-            f"no fingerprint {', '.join(unknown or names)}", f"There are {', '.join(known)}; networks lie in {models}"
+            f"no fingerprint {', '.join(unknown or names)}",
+            f"Choose from {', '.join(known)}; networks must be in {models}",
         )
     return chosen
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """A catalogue's pictures as one fingerprint sees them.
+    """A catalogue's pictures with the vectors of one fingerprint.
 
     Attributes:
-        vectors: One vector a picture.
-        owners: Which product each picture belongs to.
-        qrels: What is known about pairs of products.
-        learn: How many dimensions a learned space has.
-        seed: Seed of folds, of spaces and of codes.
+        vectors: One vector per picture.
+        owners: Product of each picture.
+        qrels: The known groups.
+        learn: Settings of learned spaces.
+        seed: Seed of folds, spaces and codes.
     """
 
     vectors: Vectors
@@ -135,16 +138,16 @@ class Pictures:
     seed: int = 7
 
     def scaled(self, bytes_a_picture: float) -> float:
-        """Bytes for one product of so many for a picture."""
+        """Mean bytes per product for so many bytes per picture."""
         return bytes_a_picture * len(self.vectors) / max(1, len(self.owners.products))
 
     @cached_property
     def frame(self) -> Frame:
-        """Principal components, in which no group has a part."""
+        """Principal components, which don't depend on groups."""
         return frame_of(self.vectors.values, seed=self.seed)
 
     def projected(self, groups: NDArray[np.integer]) -> Vectors:
-        """The vectors in the space that these groups teach; without any group, whitened."""
+        """The vectors in the space learned from these groups; whitened if there are none."""
         head = learn_head(
             self.vectors.values,
             groups[self.owners.rows],
@@ -157,11 +160,11 @@ class Pictures:
 
 
 def pictures_of(ground: Ground, model: str) -> Pictures:
-    """Encodes a catalogue's pictures, each distinct file once; what was encoded before is taken from there.
+    """Encodes a catalogue's pictures, each distinct file once; vectors from earlier calls are reused.
 
     Args:
         ground: The catalogue.
-        model: As `image.model` names it.
+        model: Name of the fingerprint in `image.model`.
     """
     from service.runs.run_folder import locked
     from service.steps.encode_images import encode_images
@@ -180,20 +183,20 @@ def pictures_of(ground: Ground, model: str) -> Pictures:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """Vectors, and the products that may be looked up among them.
+class QuerySpace:
+    """Vectors, and the products to look up among them.
 
     Attributes:
-        vectors: One a picture.
-        rows: Products whose groups had no part in the space of these vectors.
+        vectors: One vector per picture.
+        rows: Products whose groups were held out from the space of these vectors.
     """
 
     vectors: Vectors
     rows: Rows
 
 
-def views(pictures: Pictures, space: str, rows: Rows) -> list[View]:
-    """The views in which products are looked up: one, or in learned spaces one for each fold of their groups.
+def query_spaces(pictures: Pictures, space: str, rows: Rows) -> list[QuerySpace]:
+    """The spaces in which products are looked up: a single one, or one for each fold if spaces are learned.
 
     Args:
         pictures: The pictures.
@@ -202,50 +205,52 @@ def views(pictures: Pictures, space: str, rows: Rows) -> list[View]:
     """
     groups = pictures.qrels.groups
     if space == RAW:
-        return [View(pictures.vectors, rows)]
+        return [QuerySpace(pictures.vectors, rows)]
     if space == WHITENED:
-        return [View(pictures.projected(np.full_like(groups, -1)), rows)]
+        return [QuerySpace(pictures.projected(np.full_like(groups, -1)), rows)]
     fold_of = split_groups(groups, FOLDS, pictures.seed)
     return [
-        View(pictures.projected(np.where(fold_of == fold, -1, groups)), rows[fold_of[rows] == fold])
+        QuerySpace(pictures.projected(np.where(fold_of == fold, -1, groups)), rows[fold_of[rows] == fold])
         for fold in np.unique(fold_of[rows])
     ]
 
 
-def looked_up(pictures: Pictures, seen: Sequence[View], indexes: Sequence[Index] = (), depth: int = DEPTH) -> Run:
-    """The nearest other products of each view's products, by their best pair of pictures.
+def neighbours(
+    pictures: Pictures, spaces: Sequence[QuerySpace], indexes: Sequence[Index] = (), depth: int = DEPTH
+) -> Run:
+    """The nearest other products of each space's products, by their best pair of pictures.
 
     Args:
-        pictures: Whose pictures they are.
-        seen: The views.
-        indexes: An index over the vectors of each view; none: exact search.
-        depth: How many products a list has, at most.
+        pictures: The pictures.
+        spaces: The spaces and their products.
+        indexes: An index over the vectors of each space; exact search by default.
+        depth: Largest number of products in a list.
     """
-    indexes = indexes or [ExactIndex(view.vectors) for view in seen]
+    indexes = indexes or [ExactIndex(space.vectors) for space in spaces]
     return stacked(
         [
-            ImageLookup(view.vectors, index, pictures.owners).neighbours(view.rows, depth)
-            for view, index in zip(seen, indexes, strict=True)
+            ImageLookup(space.vectors, index, pictures.owners).neighbours(space.rows, depth)
+            for space, index in zip(spaces, indexes, strict=True)
         ]
     )
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """How well one way to look pictures up finds variants.
+class FingerprintRecall:
+    """Recall and other metrics of one fingerprint in one space, as float vectors or as one kind of codes.
 
     Attributes:
-        fingerprint: Its name.
+        fingerprint: Name of the fingerprint.
         space: `RAW`, `WHITENED` or `LEARNED`.
         codes: Kind of binary codes; empty for float vectors.
-        bits: Their length, 0 for float vectors.
-        rescored: Whether the head of each list was put in order by float vectors.
+        bits: Length of the codes; 0 for float vectors.
+        rescored: Whether the first results of each list were rescored by float vectors.
         dimensions: Length of a float vector.
-        bytes: What has to be kept for one product, in the mean.
-        values: Each metric's mean over products with known variants.
-        found: recall@10 of each of them, in the order of rows.
-        groups: int32 (q,): their groups.
-        span: The interval of recall@10, groups resampled.
+        bytes: Mean number of bytes to store per product.
+        values: Mean of each metric over the q products with known variants.
+        recalls: float64 (q,): recall@10 of each product, ordered by row.
+        groups: int32 (q,): group of each product.
+        span: Interval of recall@10, groups resampled.
     """
 
     fingerprint: str
@@ -256,87 +261,87 @@ class Measured:
     dimensions: int
     bytes: float
     values: Mapping[str, float]
-    found: Values
+    recalls: Values
     groups: NDArray[np.int32]
     span: Interval
 
-    def above(self, other: Measured, resamples: int = 1000, seed: int = 7) -> Interval:
-        """How much recall@10 is above that of another way, paired product by product, groups resampled."""
-        return difference(self.found, other.found, self.groups, resamples=resamples, seed=seed)
+    def above(self, other: FingerprintRecall, resamples: int = 1000, seed: int = 7) -> Interval:
+        """The difference in recall@10 to another measurement, paired by product, groups resampled."""
+        return difference(self.recalls, other.recalls, self.groups, resamples=resamples, seed=seed)
 
 
-def measured(run: Run, pictures: Pictures, resamples: int = 1000, **about: Any) -> Measured:
-    """The metrics of lists; a product without a usable picture has an empty list and finds nothing."""
+def fingerprint_recall(run: Run, pictures: Pictures, resamples: int = 1000, **about: Any) -> FingerprintRecall:
+    """Measures a run; a product without a usable picture has an empty list and counts as finding nothing."""
     by_depth = {depth: judged(run.top(depth), pictures.qrels) for depth in {depth for depth, _ in METRICS.values()}}
     by_query = {name: measure(by_depth[depth]) for name, (depth, measure) in METRICS.items()}
     rows = product_rows(run)
     order = np.argsort(rows)
-    found, groups = by_query["recall@10"][order], pictures.qrels.groups[rows[order]]
-    span = interval(found, groups, resamples=resamples, seed=pictures.seed)
+    recall_at_10, groups = by_query["recall@10"][order], pictures.qrels.groups[rows[order]]
+    span = interval(recall_at_10, groups, resamples=resamples, seed=pictures.seed)
     means = {name: float(np.nanmean(values)) for name, values in by_query.items()}
-    return Measured(**about, values=means, found=found, groups=groups, span=span)
+    return FingerprintRecall(**about, values=means, recalls=recall_at_10, groups=groups, span=span)
 
 
 def queries_of(qrels: Qrels, most: int, seed: int) -> Rows:
-    """The products that are measured: those with known variants, a seeded sample where there are many."""
+    """The products to measure: those with known variants, or a seeded sample if there are more than `most`."""
     rows = qrels.queries()
     return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def compare(name: str, pictures: Pictures, settings: Settings) -> Iterator[Measured]:
-    """One fingerprint in every space, and its codes of every kind and length in the raw and the learned one."""
+def compare(name: str, pictures: Pictures, settings: Settings) -> Iterator[FingerprintRecall]:
+    """Measures one fingerprint in every space, and codes of every kind and length in the raw and learned spaces."""
     rows = queries_of(pictures.qrels, settings.evaluation.max_queries, pictures.seed)
     resamples = settings.evaluation.bootstrap
     for space in (RAW, WHITENED, LEARNED):
-        seen = views(pictures, space, rows)
-        wide = seen[0].vectors.dimensions
+        spaces = query_spaces(pictures, space, rows)
+        wide = spaces[0].vectors.dimensions
         measure = partial(
-            measured, pictures=pictures, resamples=resamples, fingerprint=name, space=space, dimensions=wide
+            fingerprint_recall, pictures=pictures, resamples=resamples, fingerprint=name, space=space, dimensions=wide
         )
         floats = pictures.scaled(2 * wide)
-        yield measure(looked_up(pictures, seen), codes="", bits=0, rescored=False, bytes=floats)
+        yield measure(neighbours(pictures, spaces), codes="", bits=0, rescored=False, bytes=floats)
         for kind, bits in product(CODES, BITS) if space != WHITENED else ():
             planes = CODES[kind](wide, bits, pictures.seed)
-            codes = [Codes(view.vectors, planes) for view in seen]
+            codes = [Codes(query_space.vectors, planes) for query_space in spaces]
             for rescored in (0, RESCORED):
-                run = looked_up(pictures, seen, [CodeIndex(one, rescored) for one in codes])
+                run = neighbours(pictures, spaces, [CodeIndex(code, rescored) for code in codes])
                 kept = pictures.scaled(bits / 8) + (floats if rescored else 0)
                 yield measure(run, codes=kind, bits=bits, rescored=bool(rescored), bytes=kept)
 
 
-def compare_all(ground: Ground, models: Mapping[str, str]) -> list[Measured]:
-    """Every fingerprint in every space, whole and binarised."""
-    made: list[Measured] = []
+def compare_all(ground: Ground, models: Mapping[str, str]) -> list[FingerprintRecall]:
+    """Measures every fingerprint in every space, as float vectors and as codes."""
+    measurements: list[FingerprintRecall] = []
     for name, model in track(models.items(), "measuring fingerprints"):
-        made += compare(name, pictures_of(ground, model), ground.settings)
-    return made
+        measurements += compare(name, pictures_of(ground, model), ground.settings)
+    return measurements
 
 
 def milliseconds(ground: Ground, models: Mapping[str, str], sample: int = 24, rounds: int = 3) -> dict[str, float]:
-    """Processor time of each fingerprint for a picture, on one thread, decoding left out.
+    """Processor time per picture of each fingerprint in milliseconds, on one thread, without decoding.
 
-    The encoders take turns over the same pictures; the median of the rounds counts. Processor time does not run while
-    other work has the processor.
+    The encoders take turns on the same pictures, and the median over rounds is returned. Processor time is unaffected
+    by other processes.
 
     Args:
         ground: The catalogue.
-        models: Fingerprints, by name.
-        sample: Pictures a round.
-        rounds: How often each encoder has its turn.
+        models: Fingerprints by name.
+        sample: Number of pictures.
+        rounds: Number of rounds.
     """
     from image_retrieval.encoders import encoder_for
     from image_retrieval.pictures import decode, read_picture
 
     names = _sample(ground, sample)
     spent: dict[str, list[float]] = {name: [] for name in models}
-    ready = {}
+    encoders = {}
     for name, model in models.items():
         encoder = encoder_for(ground.settings.image.model_copy(update={"model": model}), 1)
         batch = [decode(read_picture(path, path.name), path.name, encoder.size) for path in names]
         encoder.encode(batch[:1])
-        ready[name] = partial(encoder.encode, batch)
+        encoders[name] = partial(encoder.encode, batch)
     for _ in range(rounds):
-        for name, encode in ready.items():
+        for name, encode in encoders.items():
             start = time.process_time()
             encode()
             spent[name].append(1000 * (time.process_time() - start) / max(1, len(names)))
@@ -344,7 +349,7 @@ def milliseconds(ground: Ground, models: Mapping[str, str], sample: int = 24, ro
 
 
 def _sample(ground: Ground, count: int) -> list[Path]:
-    """Files of pictures that were encoded before, spread over the catalogue."""
+    """Files of encoded pictures, spread over the catalogue."""
     import pyarrow.parquet as pq
 
     paths = pq.read_table(ground.out / "pictures" / "image" / "images.parquet")["path"].to_pylist()

@@ -1,4 +1,4 @@
-"""The pairs that a run's classifier was measured on: what is known of each, and what was said by who did not know."""
+"""The candidate pairs of a run with their truth and their held-out probabilities."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Values = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 MOST_RESAMPLES = 200
-"""Draws of groups behind an interval of average precision, at most: each goes through all pairs."""
+"""Largest number of resamples for an interval of average precision, since each goes through all pairs."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldPairs:
-    """The candidate pairs of groups held out, judged by classifiers that neither product's group had a part in.
+    """Candidate pairs with cross-validated probabilities: the classifiers held out the groups of both products.
 
     Attributes:
         job: The run.
         table: The pairs with their features.
-        probabilities: float64 (m,): of both stages, calibrated.
-        first: float64 (m,): what the first stage came to by itself, not calibrated.
+        probabilities: float64 (m,): calibrated probabilities of both stages.
+        first: float64 (m,): uncalibrated probabilities of the first stage alone.
     """
 
     job: Job
@@ -47,29 +47,29 @@ class HeldPairs:
 
     @classmethod
     def of(cls, job: Job) -> HeldPairs:
-        """Opens those of a finished run; raises `VariantsError` where it learned no classifier."""
+        """Opens the pairs of a finished run; raises `VariantsError` if it trained no classifier."""
         table, judged = judged_held_out(job)
-        told = [judged.columns[name].astype(np.float64) for name in ("probability", "first")]
-        return cls(job, table, told[0], told[1])
+        probabilities = [judged.columns[name].astype(np.float64) for name in ("probability", "first")]
+        return cls(job, table, probabilities[0], probabilities[1])
 
     @property
     def qrels(self) -> Qrels:
-        """What is known: groups, and judgements, which come before them."""
+        """The known truth: groups, overridden by judgements."""
         return self.job.truth("classifier")
 
     @cached_property
     def truth(self) -> NDArray[np.int8]:
-        """What is known about each pair, int8 (m,)."""
+        """The known truth about each pair, int8 (m,)."""
         return self.qrels.judge(self.table.left, self.table.right)
 
     @cached_property
     def known(self) -> int:
-        """Pairs known to be variants, those that are no candidates among them."""
+        """Number of known variant pairs, whether or not they are candidates."""
         return known_pairs(self.qrels)
 
     @cached_property
     def model(self) -> PairModel:
-        """The classifier that the run uses, learned from all groups."""
+        """The run's classifier, trained on all groups."""
         model = self.job.pair_model
         assert model is not None
         return model
@@ -81,12 +81,12 @@ class HeldPairs:
 
     @cached_property
     def likeness(self) -> Values:
-        """The score by which pairs would be ordered if nothing had been learned, float64 (m,)."""
+        """The unsupervised score of each pair, float64 (m,)."""
         return unsupervised_score(self.table.matrix(), self.names).astype(np.float64)
 
     @cached_property
     def scored(self) -> ScoredPairs:
-        """The pairs as reasons are found for: held-out probabilities, the classifier in use, the pairs around each."""
+        """The pairs as input for reasons: held-out probabilities, the run's classifier and collective features."""
         from fusion.pairs.collective import PairGraph, collective_features
 
         graph = PairGraph.of(self.table.left, self.table.right, len(self.job.catalogue))
@@ -95,41 +95,41 @@ class HeldPairs:
 
     @cached_property
     def teller(self) -> SuggestionWriter:
-        """Says of these pairs what the run says of its own; reasons are those of the classifier in use."""
+        """Describes these pairs as the run describes its suggestions, with the reasons of the run's classifier."""
         return SuggestionWriter(self.job, self.scored)
 
     @cached_property
     def figures(self) -> PairFigures:
-        """How well both stages tell these pairs apart."""
+        """Metrics of both stages on these pairs."""
         return pair_figures(self.probabilities, self.truth, self.known)
 
     @cached_property
     def threshold(self) -> float:
-        """The probability from which the run suggests pairs; 2, which none has, where its precision is out of reach."""
+        """The probability from which the run suggests pairs; 2, which no pair has, if its precision is not reached."""
         return self.model.threshold_for(self.job.settings.pairs.precision).probability
 
     def best(self, value: int, count: int) -> Places:
-        """The most probable pairs of one truth, the most probable first."""
+        """The most probable pairs with this truth, most probable first."""
         places = np.flatnonzero(self.truth == value)
         return places[np.argsort(-self.probabilities[places], kind="stable")][:count]
 
     def worst(self, value: int, count: int) -> Places:
-        """The least probable pairs of one truth, the least probable first."""
+        """The least probable pairs with this truth, least probable first."""
         places = np.flatnonzero(self.truth == value)
         return places[np.argsort(self.probabilities[places], kind="stable")][:count]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """How well one way of ordering pairs tells them apart.
+    """Metrics of one way to rank pairs.
 
     Attributes:
-        name: What is ordered by.
-        average_precision: Of all pairs; what was missed by the candidates counts as missed.
-        ahead: By how much it is ahead of the one before, on the same draws of groups; None for the first.
-        recall_at: Wanted precision → recall.
+        name: Name of the ranking.
+        average_precision: Average precision; variants that are not candidates count as missed.
+        ahead: Difference to the previous stage on the same resamples; None for the first.
+        recall_at: Precision → highest recall at that precision.
         reranked: Depth → recall of each product's candidates in this order.
-        curve: Its precision and recall.
+        curve: Precision and recall.
     """
 
     name: str
@@ -140,32 +140,32 @@ class Stage:
     curve: PrecisionRecall
 
 
-LIKENESS, FIRST, BOTH = "likeness, nothing learned", "first stage: each pair by itself", "both stages: the pairs around"
-"""The three ways of ordering pairs, each of which knows more than the one before."""
+LIKENESS, FIRST, BOTH = "similarity, nothing learned", "first stage: each pair alone", "both stages: with other pairs"
+"""The three rankings of pairs, each of which uses more information than the one before."""
 
 
 def stages(held: HeldPairs) -> list[Stage]:
-    """What learning gives, and what the second stage adds, on the same pairs of groups held out."""
+    """The unsupervised score, the first stage and both stages, measured on the same held-out pairs."""
     scores = {LIKENESS: held.likeness, FIRST: held.first, BOTH: held.probabilities}
     drawn = resampled(held, list(scores.values()))
-    made: list[Stage] = []
-    for at, (name, values) in enumerate(scores.items()):
+    results: list[Stage] = []
+    for place, (name, values) in enumerate(scores.items()):
         curve = PrecisionRecall.of(values, held.truth, held.known)
         ahead = None
-        if at:
-            gain = curve.average_precision - made[-1].average_precision.mean
-            ahead = _spread(gain, drawn[:, at] - drawn[:, at - 1])
-        made.append(
+        if place:
+            gain = curve.average_precision - results[-1].average_precision.mean
+            ahead = _spread(gain, drawn[:, place] - drawn[:, place - 1])
+        results.append(
             Stage(
                 name,
-                _spread(curve.average_precision, drawn[:, at]),
+                _spread(curve.average_precision, drawn[:, place]),
                 ahead,
-                {wanted: curve.recall_at(wanted) for wanted in (0.9, 0.95)},
+                {precision: curve.recall_at(precision) for precision in (0.9, 0.95)},
                 reranked(held.table, values, held.qrels),
                 curve,
             )
         )
-    return made
+    return results
 
 
 def _spread(mean: float, drawn: Values) -> Interval:
@@ -174,9 +174,9 @@ def _spread(mean: float, drawn: Values) -> Interval:
 
 
 def resampled(held: HeldPairs, scores: Sequence[Values]) -> Values:
-    """Average precision of each order of the pairs, groups drawn again and again; float64 (draws, scores).
+    """Average precision of each score on resampled groups, float64 (draws, scores).
 
-    A pair counts as often as the group of its left product is drawn, and so does what the candidates missed.
+    A pair has the weight of its left product's group in the resample, and so have the variants that are not candidates.
     """
     judged = np.flatnonzero(held.truth != 0)
     right = held.truth[judged] == VARIANT
@@ -186,13 +186,13 @@ def resampled(held: HeldPairs, scores: Sequence[Values]) -> Values:
     orders = [np.argsort(-values[judged], kind="stable") for values in scores]
     random = np.random.default_rng(held.job.settings.run.seed)
     draws = min(MOST_RESAMPLES, held.job.settings.evaluation.bootstrap)
-    made = np.empty((draws, len(scores)))
+    results = np.empty((draws, len(scores)))
     for draw in range(draws):
         times = random.multinomial(count, np.full(count, 1 / count))
         known = held.known * float(times @ share)
-        for at, order in enumerate(orders):
+        for place, order in enumerate(orders):
             weights = times[owners[order]].astype(np.float64)
             hits = np.cumsum(weights * right[order])
             taken = np.maximum(np.cumsum(weights), 1e-9)
-            made[draw, at] = float(np.sum(weights * right[order] * hits / taken)) / max(known, 1e-9)
-    return made
+            results[draw, place] = float(np.sum(weights * right[order] * hits / taken)) / max(known, 1e-9)
+    return results

@@ -1,4 +1,4 @@
-"""Charts of the precise stage: what the classifier goes by, precision and recall, calibration, groups."""
+"""Charts of the pair classifier and of groups: evidence, precision and recall, calibration, linkage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from analysis.drawings import INK, dress
 from analysis.held_pairs import Stage
 from analysis.mistakes import Room
-from analysis.thresholds import AtPrecision, Calibrated, Linked, Looked
+from analysis.thresholds import AtPrecision, CalibrationBin, LinkedGroups, ReviewCost
+from eval.bootstrap import Interval
 from eval.pair_metrics import LIKELY, PrecisionRecall
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _MOST_POINTS = 400
 
 
 def room_chart(rooms: Sequence[Room]) -> go.Figure:
-    """What each kind of evidence adds to known variants and to the most probable pairs of two groups."""
+    """Mean contribution of each kind of evidence to known variants and to the most probable pairs of two groups."""
     import plotly.graph_objects as go
 
     order = sorted(rooms, key=lambda room: room.variants - room.others)
@@ -41,39 +42,39 @@ def room_chart(rooms: Sequence[Room]) -> go.Figure:
                 hovertemplate="%{y}, " + name + ": %{x:+.2f}<extra></extra>",
             )
         )
-    dress(figure, "log-odds added, on average", "", 130 + 30 * len(order))
+    dress(figure, "log-odds added (mean)", "", 130 + 30 * len(order))
     figure.add_vline(0, line={"color": INK, "width": 1, "dash": "dot"})
     figure.update_yaxes(automargin=True, title=None)
     return figure
 
 
 def stage_chart(stages: Sequence[Stage]) -> go.Figure:
-    """Precision against recall of each way of ordering pairs."""
+    """Precision against recall of each ranking of pairs."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for one, colour, dash in zip(stages, (_GREY, _ORANGE, _BLUE), ("dot", "dash", "solid"), strict=True):
-        figure.add_trace(_line(one.curve, one.name, colour, dash))
+    for stage, colour, dash in zip(stages, (_GREY, _ORANGE, _BLUE), ("dot", "dash", "solid"), strict=True):
+        figure.add_trace(_line(stage.curve, stage.name, colour, dash))
     _shares(figure)
     return figure
 
 
-def curve_chart(found: PrecisionRecall, wanted: Sequence[AtPrecision]) -> go.Figure:
-    """Precision against recall, with the thresholds of wanted precisions on it."""
+def curve_chart(curve: PrecisionRecall, wanted: Sequence[AtPrecision]) -> go.Figure:
+    """Precision against recall, with marks at the thresholds for wanted precisions."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(_line(found, "both stages", _BLUE, "solid"))
-    reached = [one for one in wanted if one.threshold is not None]
+    figure = go.Figure(_line(curve, "both stages", _BLUE, "solid"))
+    reached = [each for each in wanted if each.threshold is not None]
     figure.add_trace(
         go.Scatter(
-            x=[one.recall.mean for one in reached],
-            y=[one.precision.mean for one in reached],
-            text=[f" from {one.threshold:.2f} on" for one in reached],
+            x=[each.recall.mean for each in reached],
+            y=[each.precision.mean for each in reached],
+            text=[f" {each.threshold:.2f} or more" for each in reached],
             name="wanted precisions",
             mode="markers+text",
             textposition="middle right",
             marker={"color": _ORANGE, "symbol": "diamond", "size": 10},
-            error_y=_bars([(one.precision.low, one.precision.mean, one.precision.high) for one in reached], _ORANGE),
+            error_y=_bars([each.precision for each in reached], _ORANGE),
             hovertemplate="precision %{y:.1%}, recall %{x:.1%}<extra></extra>",
         )
     )
@@ -81,27 +82,27 @@ def curve_chart(found: PrecisionRecall, wanted: Sequence[AtPrecision]) -> go.Fig
     return figure
 
 
-def _line(found: PrecisionRecall, name: str, colour: str, dash: str) -> go.Scatter:
+def _line(curve: PrecisionRecall, name: str, colour: str, dash: str) -> go.Scatter:
     import plotly.graph_objects as go
 
-    places = _few_points(found)
+    places = _few_points(curve)
     return go.Scatter(
-        x=found.recall[places].tolist(),
-        y=found.precision[places].tolist(),
-        customdata=found.scores[places].tolist(),
+        x=curve.recall[places].tolist(),
+        y=curve.precision[places].tolist(),
+        customdata=curve.scores[places].tolist(),
         name=name,
         mode="lines",
         line={"color": colour, "width": 2, "dash": dash},
-        hovertemplate=name + ": precision %{y:.1%}, recall %{x:.1%}, from %{customdata:.3f} on<extra></extra>",
+        hovertemplate=name + ": precision %{y:.1%}, recall %{x:.1%}, %{customdata:.3f} or more<extra></extra>",
     )
 
 
-def _few_points(found: PrecisionRecall) -> NDArray[np.int64]:
-    """Points that show the course of a curve: evenly over its recall, so that the steep beginning keeps its own."""
-    if not len(found.recall):
+def _few_points(curve: PrecisionRecall) -> NDArray[np.int64]:
+    """A subset of a curve's points, spaced evenly in recall."""
+    if not len(curve.recall):
         return np.zeros(0, np.int64)
-    places = np.searchsorted(found.recall, np.linspace(0, found.recall[-1], _MOST_POINTS))
-    return np.unique(np.minimum(places, len(found.recall) - 1)).astype(np.int64)
+    places = np.searchsorted(curve.recall, np.linspace(0, curve.recall[-1], _MOST_POINTS))
+    return np.unique(np.minimum(places, len(curve.recall) - 1)).astype(np.int64)
 
 
 def _shares(figure: go.Figure) -> None:
@@ -110,50 +111,52 @@ def _shares(figure: go.Figure) -> None:
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
 
 
-def _bars(spans: Sequence[tuple[float, float, float]], colour: str) -> dict[str, object]:
-    above, below = [high - mean for _, mean, high in spans], [mean - low for low, mean, _ in spans]
+def _bars(spans: Sequence[Interval], colour: str) -> dict[str, object]:
+    above, below = [span.high - span.mean for span in spans], [span.mean - span.low for span in spans]
     return {"array": above, "arrayminus": below, "color": colour, "thickness": 1.4, "width": 4}
 
 
-def calibration_chart(bins: Sequence[Calibrated]) -> go.Figure:
-    """The share of variants against the probability said; on the diagonal what is said is so."""
+def calibration_chart(bins: Sequence[CalibrationBin]) -> go.Figure:
+    """The observed share of variants against the predicted probability; perfect calibration is the diagonal."""
     import plotly.graph_objects as go
 
     whole = {"color": _GREY, "width": 1.4, "dash": "dot"}
-    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], name="as said", mode="lines", line=whole, hoverinfo="skip"))
+    figure = go.Figure(
+        go.Scatter(x=[0, 1], y=[0, 1], name="perfect calibration", mode="lines", line=whole, hoverinfo="skip")
+    )
     figure.add_trace(
         go.Scatter(
-            x=[one.probability for one in bins],
-            y=[one.share.mean for one in bins],
-            customdata=[one.pairs for one in bins],
-            name="as it is (bars: 95 %, groups resampled)",
+            x=[each.probability for each in bins],
+            y=[each.share.mean for each in bins],
+            customdata=[each.pairs for each in bins],
+            name="observed (bars: 95%, groups resampled)",
             mode="lines+markers",
             line={"color": _BLUE, "width": 2},
             marker={"size": 9},
-            error_y=_bars([(one.share.low, one.share.mean, one.share.high) for one in bins], _BLUE),
-            hovertemplate="said %{x:.1%}, are %{y:.1%} of %{customdata:,} pairs<extra></extra>",
+            error_y=_bars([each.share for each in bins], _BLUE),
+            hovertemplate="predicted %{x:.1%}, observed %{y:.1%} of %{customdata:,} pairs<extra></extra>",
         )
     )
-    dress(figure, f"probability said (pairs above {LIKELY:.2f})", "share of variants", 450)
+    dress(figure, f"predicted probability (pairs above {LIKELY:.2f})", "share of variants", 450)
     figure.update_xaxes(tickformat=".0%", range=[0, 1.02])
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return figure
 
 
-def linkage_chart(made: Sequence[Linked], current: float) -> go.Figure:
-    """How well groups agree with known ones at each threshold of linkage; the run's own as a line across."""
+def linkage_chart(results: Sequence[LinkedGroups], current: float) -> go.Figure:
+    """Agreement of groups with known ones at each linkage threshold; the run's threshold is a dotted line."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     lines = (
-        ("B-cubed", _BLUE, "circle", [one.figures.b_cubed for one in made]),
-        ("pair F1", _ORANGE, "square", [one.figures.pair_f1 for one in made]),
-        ("exactly right", _GREEN, "diamond", [one.figures.exactly_right for one in made]),
+        ("B-cubed", _BLUE, "circle", [each.figures.b_cubed for each in results]),
+        ("pair F1", _ORANGE, "square", [each.figures.pair_f1 for each in results]),
+        ("exactly right", _GREEN, "diamond", [each.figures.exactly_right for each in results]),
     )
     for name, colour, symbol, values in lines:
         figure.add_trace(
             go.Scatter(
-                x=[one.threshold for one in made],
+                x=[each.threshold for each in results],
                 y=values,
                 name=name,
                 mode="lines+markers",
@@ -162,46 +165,46 @@ def linkage_chart(made: Sequence[Linked], current: float) -> go.Figure:
                 hovertemplate=name + " %{y:.1%} at %{x:.2f}<extra></extra>",
             )
         )
-    dress(figure, "threshold of linkage (dotted: this run's)", "", 430)
+    dress(figure, "linkage threshold (dotted: this run)", "", 430)
     figure.add_vline(current, line={"color": INK, "width": 1.2, "dash": "dot"})
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return figure
 
 
-def look_chart(made: Sequence[Looked]) -> go.Figure:
-    """Pairs that an expert looks at for each that he accepts, against the share of variants that he finds."""
+def review_chart(costs: Sequence[ReviewCost]) -> go.Figure:
+    """Number of pairs an expert reviews per accepted pair, against recall."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     lines = (
-        ("on average", _BLUE, "circle", [one.each for one in made]),
-        ("for the last of them", _ORANGE, "diamond", [one.further for one in made]),
+        ("on average", _BLUE, "circle", [each.each for each in costs]),
+        ("for the last step", _ORANGE, "diamond", [each.further for each in costs]),
     )
     for name, colour, symbol, values in lines:
         figure.add_trace(
             go.Scatter(
-                x=[one.recall for one in made],
+                x=[each.recall for each in costs],
                 y=values,
-                customdata=[one.probability for one in made],
+                customdata=[each.probability for each in costs],
                 name=name,
                 mode="lines+markers",
                 line={"color": colour, "width": 2},
                 marker={"symbol": symbol, "size": 8},
-                hovertemplate=name + ": %{y:.2f} pairs, from %{customdata:.2f} on<extra></extra>",
+                hovertemplate=name + ": %{y:.2f} pairs, probability %{customdata:.2f} or more<extra></extra>",
             )
         )
-    dress(figure, "recall: share of all known variants", "pairs looked at for each accepted", 430)
+    dress(figure, "recall: share of all known variants", "pairs reviewed per accepted pair", 430)
     figure.update_xaxes(tickformat=".0%")
     figure.update_yaxes(rangemode="tozero")
     return figure
 
 
-def size_chart(made: Sequence[tuple[str, int]], known: Sequence[tuple[str, int]]) -> go.Figure:
-    """How many groups there are of each size: known ones, and those that were made without looking at them."""
+def size_chart(built: Sequence[tuple[str, int]], known: Sequence[tuple[str, int]]) -> go.Figure:
+    """Number of groups of each size: known groups, and groups built without them."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for name, colour, counts in (("known", _GREY, known), ("made, known ones hidden", _BLUE, made)):
+    for name, colour, counts in (("known", _GREY, known), ("built, known groups hidden", _BLUE, built)):
         figure.add_trace(
             go.Bar(
                 x=[label for label, _ in counts],

@@ -1,4 +1,4 @@
-"""Where to cut: precision and recall at every probability, what a cut costs an expert, and the groups that follow."""
+"""Choosing thresholds: precision and recall at every probability, the cost of review, and the resulting groups."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from service.pairs.precision import hidden_groups
 from service.pairs.suggesting import mean_lab
 
 WANTED = (0.8, 0.9, 0.95, 0.99)
-"""Precisions that are asked for."""
+"""Wanted precisions."""
 
-LOOKS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
-"""Probabilities at which an expert's work is counted."""
+REVIEW_PROBABILITIES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
+"""Probabilities at which the cost of review is computed."""
 
 LINKAGE = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Thresholds of linkage that are compared."""
+"""Linkage thresholds to compare."""
 
 SIZES = ((2, 2), (3, 3), (4, 4), (5, 6), (7, 10), (11, None))
-"""Classes of group sizes; None is no bound."""
+"""Classes of group sizes; None means no upper bound."""
 
 
 def curve(held: HeldPairs) -> PrecisionRecall:
-    """Precision and recall at every probability, on groups held out."""
+    """Precision and recall at every probability, on held-out groups."""
     return PrecisionRecall.of(held.probabilities, held.truth, held.known)
 
 
 @dataclass(frozen=True)
 class AtPrecision:
-    """What asking for a precision comes to.
+    """The threshold for a wanted precision, and what it achieves.
 
     Attributes:
-        wanted: The precision asked for.
-        threshold: The probability from which pairs are taken; None where no threshold reaches that precision.
-        pairs: Pairs taken.
+        wanted: The wanted precision.
+        threshold: The probability from which pairs are accepted; None if no threshold reaches the precision.
+        pairs: Number of accepted pairs.
         precision: Share of variants among them, groups resampled.
-        recall: Share of all known variants that are taken, groups resampled.
-        elsewhere: Precision where half of the groups choose the threshold and the other half are judged by it, both
-            ways; NaN where a half reaches it nowhere.
+        recall: Share of all known variants that are accepted, groups resampled.
+        elsewhere: Precision if one half of the groups chooses the threshold and the other half measures it, both ways;
+            NaN if a half doesn't reach the wanted precision.
     """
 
     wanted: float
@@ -65,18 +65,18 @@ _UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def at_precisions(held: HeldPairs, wanted: Sequence[float] = WANTED) -> list[AtPrecision]:
-    """The thresholds of wanted precisions, as the run chooses them, and what they come to."""
+    """The thresholds for wanted precisions, as the run chooses them, and what they achieve."""
     measured = Thresholds.measured(held.probabilities, held.truth)
     halves = _halves(held)
-    made = []
-    for one in wanted:
-        found, elsewhere = measured.for_precision(one), _elsewhere(held, halves, one)
+    results = []
+    for target in wanted:
+        found, elsewhere = measured.for_precision(target), _elsewhere(held, halves, target)
         if not found.reached:
-            made.append(AtPrecision(one, None, 0, _UNKNOWN, _UNKNOWN, elsewhere))
+            results.append(AtPrecision(target, None, 0, _UNKNOWN, _UNKNOWN, elsewhere))
             continue
         precision, recall = _at(held, found.probability)
-        made.append(AtPrecision(one, found.probability, found.pairs, precision, recall, elsewhere))
-    return made
+        results.append(AtPrecision(target, found.probability, found.pairs, precision, recall, elsewhere))
+    return results
 
 
 def _at(held: HeldPairs, threshold: float) -> tuple[Interval, Interval]:
@@ -86,17 +86,17 @@ def _at(held: HeldPairs, threshold: float) -> tuple[Interval, Interval]:
     judged = (held.probabilities >= threshold) & (held.truth != 0)
     precision = interval((held.truth[judged] == VARIANT).astype(np.float64), owners[judged], **options)
     variants = held.truth == VARIANT
-    found, of = (held.probabilities[variants] >= threshold).astype(np.float64), owners[variants]
+    found, owners_of = (held.probabilities[variants] >= threshold).astype(np.float64), owners[variants]
     groups = held.qrels.groups
     sizes = np.bincount(groups[groups >= 0]).astype(np.int64)
-    lacking = np.maximum(sizes * (sizes - 1) // 2 - np.bincount(of[of >= 0], minlength=len(sizes)), 0)
+    lacking = np.maximum(sizes * (sizes - 1) // 2 - np.bincount(owners_of[owners_of >= 0], minlength=len(sizes)), 0)
     missed = np.repeat(np.arange(len(sizes)), lacking).astype(np.int32)
-    recall = interval(np.concatenate([found, np.zeros(len(missed))]), np.concatenate([of, missed]), **options)
+    recall = interval(np.concatenate([found, np.zeros(len(missed))]), np.concatenate([owners_of, missed]), **options)
     return precision, recall
 
 
 def _halves(held: HeldPairs) -> NDArray[np.bool_]:
-    """Deals groups to two halves, and each pair to the half of its left product; bool (m,)."""
+    """Splits groups into two halves and assigns each pair to the half of its left product; bool (m,)."""
     left, truth = held.table.left, held.truth
     bound = bound_products(left, held.table.right, truth, held.qrels.groups)
     dealt = deal(bound, np.unique(bound[left[truth == VARIANT]]), 2, held.job.settings.run.seed)
@@ -110,23 +110,23 @@ def _elsewhere(held: HeldPairs, halves: NDArray[np.bool_], wanted: float) -> flo
         found = Thresholds.measured(held.probabilities[choosing], held.truth[choosing]).for_precision(wanted)
         if not found.reached:
             return float("nan")
-        there = ~choosing & (held.probabilities >= found.probability)
-        right += int((held.truth[there] == VARIANT).sum())
-        taken += int((held.truth[there] != 0).sum())
+        judged_by_other = ~choosing & (held.probabilities >= found.probability)
+        right += int((held.truth[judged_by_other] == VARIANT).sum())
+        taken += int((held.truth[judged_by_other] != 0).sum())
     return right / taken if taken else float("nan")
 
 
 def chosen(held: HeldPairs) -> Threshold:
-    """The threshold that the run suggests by."""
+    """The run's threshold for suggestions."""
     return held.model.threshold_for(held.job.settings.pairs.precision)
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """Pairs of about equal probability.
+class CalibrationBin:
+    """Pairs of similar probability.
 
     Attributes:
-        pairs: How many.
+        pairs: Number of pairs.
         probability: Their mean probability.
         share: Share of variants among them, groups resampled.
     """
@@ -136,31 +136,31 @@ class Calibrated:
     share: Interval
 
 
-def calibration(held: HeldPairs) -> list[Calibrated]:
-    """The pairs above `LIKELY` in ten bins of equal number, least probable first."""
+def calibration(held: HeldPairs) -> list[CalibrationBin]:
+    """The pairs above `LIKELY` in ten bins of equal size, least probable first."""
     judged = np.flatnonzero((held.truth != 0) & (held.probabilities > LIKELY))
     order = judged[np.argsort(held.probabilities[judged], kind="stable")]
     owners = held.qrels.groups[held.table.left]
     options = {"resamples": held.job.settings.evaluation.bootstrap, "seed": held.job.settings.run.seed}
-    made, start = [], 0
-    for one in calibration_bins(held.probabilities, held.truth):
-        inside = order[start : start + one.pairs]
+    results, start = [], 0
+    for part in calibration_bins(held.probabilities, held.truth):
+        inside = order[start : start + part.pairs]
         right = (held.truth[inside] == VARIANT).astype(np.float64)
-        made.append(Calibrated(one.pairs, one.probability, interval(right, owners[inside], **options)))
-        start += one.pairs
-    return made
+        results.append(CalibrationBin(part.pairs, part.probability, interval(right, owners[inside], **options)))
+        start += part.pairs
+    return results
 
 
 @dataclass(frozen=True)
-class Looked:
-    """An expert's work where he looks at every pair from a probability on.
+class ReviewCost:
+    """The cost of reviewing every pair of at least a probability.
 
     Attributes:
-        probability: From which on.
-        pairs: Pairs of known truth that he looks at.
-        accepted: Variants among them.
-        known: Variants known in all.
-        further: Pairs that he looks at for each further variant, beyond the probability before; NaN without one.
+        probability: Lowest probability of reviewed pairs.
+        pairs: Number of reviewed pairs with known truth.
+        accepted: Number of variants among them.
+        known: Number of known variants.
+        further: Pairs reviewed per further variant since the next higher probability; NaN if there is none.
     """
 
     probability: float
@@ -171,87 +171,89 @@ class Looked:
 
     @property
     def each(self) -> float:
-        """Pairs that he looks at for each that he accepts; NaN without one."""
+        """Pairs reviewed per accepted pair; NaN if none is accepted."""
         return self.pairs / self.accepted if self.accepted else float("nan")
 
     @property
     def recall(self) -> float:
-        """Share of the known variants that he has accepted."""
+        """Share of the known variants that are accepted."""
         return self.accepted / self.known if self.known else float("nan")
 
 
-def looks(held: HeldPairs, probabilities: Sequence[float] = LOOKS) -> list[Looked]:
-    """What each probability costs an expert, the highest first; pairs of unknown truth are not counted."""
-    made: list[Looked] = []
-    for one in sorted(probabilities, reverse=True):
-        taken = held.probabilities >= one
-        right, wrong = (int((taken & (held.truth == value)).sum()) for value in (VARIANT, NOT_A_VARIANT))
-        before = (made[-1].pairs, made[-1].accepted) if made else (0, 0)
+def review_costs(held: HeldPairs, probabilities: Sequence[float] = REVIEW_PROBABILITIES) -> list[ReviewCost]:
+    """The cost of review at each probability, highest first; pairs of unknown truth are not counted."""
+    results: list[ReviewCost] = []
+    for probability in sorted(probabilities, reverse=True):
+        reviewed = held.probabilities >= probability
+        right, wrong = (int((reviewed & (held.truth == value)).sum()) for value in (VARIANT, NOT_A_VARIANT))
+        before = (results[-1].pairs, results[-1].accepted) if results else (0, 0)
         gained = right - before[1]
         further = (right + wrong - before[0]) / gained if gained else float("nan")
-        made.append(Looked(one, right + wrong, right, held.known, further))
-    return made
+        results.append(ReviewCost(probability, right + wrong, right, held.known, further))
+    return results
 
 
 @dataclass(frozen=True, eq=False)
-class Linked:
-    """The groups that one threshold of linkage makes, known groups hidden.
+class LinkedGroups:
+    """The groups at one linkage threshold, built without the known groups.
 
     Attributes:
-        threshold: Least mean probability at which two groups are joined.
-        made: The groups.
-        figures: How well they agree with the known ones.
+        threshold: Lowest mean probability at which two groups are joined.
+        grouping: The groups.
+        figures: Their agreement with the known groups.
     """
 
     threshold: float
-    made: Grouping
+    grouping: Grouping
     figures: GroupFigures
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """Products of each group, int64 (groups,)."""
-        return np.bincount(self.made.groups[self.made.groups >= 0], minlength=len(self.made)).astype(np.int64)
+        """Number of products of each group, int64 (groups,)."""
+        return np.bincount(self.grouping.groups[self.grouping.groups >= 0], minlength=len(self.grouping)).astype(
+            np.int64
+        )
 
 
-def linked(held: HeldPairs, threshold: float) -> Linked:
-    """The groups of held-out probabilities at one threshold."""
+def linked(held: HeldPairs, threshold: float) -> LinkedGroups:
+    """The groups built from held-out probabilities at one threshold."""
     most = held.job.settings.groups.largest
-    made, figures = hidden_groups(held.table, held.probabilities, held.qrels, threshold=threshold, most=most)
-    return Linked(threshold, made, figures)
+    grouping, figures = hidden_groups(held.table, held.probabilities, held.qrels, threshold=threshold, most=most)
+    return LinkedGroups(threshold, grouping, figures)
 
 
-def linkage(held: HeldPairs, thresholds: Sequence[float] = LINKAGE) -> list[Linked]:
-    """The groups at every threshold, that of the run among them."""
+def linkage(held: HeldPairs, thresholds: Sequence[float] = LINKAGE) -> list[LinkedGroups]:
+    """The groups at every threshold, including that of the run."""
     every = sorted({*thresholds, held.job.settings.groups.threshold})
-    return [linked(held, one) for one in every]
+    return [linked(held, threshold) for threshold in every]
 
 
 def size_classes(groups: NDArray[np.integer]) -> list[tuple[str, int]]:
-    """How many groups of two or more there are of each class of sizes; −1 is no group."""
+    """Number of groups of two or more in each size class; −1 means no group."""
     sizes = np.bincount(groups[groups >= 0]) if (groups >= 0).any() else np.zeros(0, np.int64)
-    made = []
+    classes = []
     for low, high in SIZES:
         name = str(low) if low == high else f"{low}–{high}" if high else f"{low} or more"
-        made.append((name, int(((sizes >= low) & (sizes <= (high or sizes.max(initial=0)))).sum())))
-    return made
+        classes.append((name, int(((sizes >= low) & (sizes <= (high or sizes.max(initial=0)))).sum())))
+    return classes
 
 
-RIGHT, TOO_MUCH, TOO_LITTLE, UNJUDGED = "exactly right", "too much in one", "a part only", "nothing is known"
-"""What a made group is beside the known ones: `too much in one` holds two products that are known not to be variants;
-`a part only` lacks products that are known to be variants of one that it holds."""
+RIGHT, TOO_MUCH, TOO_LITTLE, UNJUDGED = "exactly right", "too large", "incomplete", "unknown"
+"""How a group compares with the known ones: `too large` means that it contains two products known not to be variants;
+`incomplete` means that known variants of its products are missing."""
 
 
 @dataclass(frozen=True)
-class MadeGroup:
-    """A made group to be looked at.
+class GroupExample:
+    """A group to show in a notebook.
 
     Attributes:
         rows: Its products.
         judged: One of `RIGHT`, `TOO_MUCH`, `TOO_LITTLE`.
-        strength: Mean probability of the pairs within.
-        varies: What varies in it, in words; empty where nothing is known to.
-        known: Number of each product's known group, −1 without.
-        lacking: Products known to belong to it that stand elsewhere.
+        strength: Mean probability of its pairs.
+        varies: What varies in it, in words; empty if nothing is known to vary.
+        known: Number of each product's known group, −1 for none.
+        lacking: Number of products that belong to it but are in other groups.
     """
 
     rows: tuple[int, ...]
@@ -262,13 +264,13 @@ class MadeGroup:
     lacking: int
 
 
-def groups_of_each_kind(held: HeldPairs, linked: Linked, each: int = 3) -> list[MadeGroup]:
-    """A seeded draw of groups that came out right, that hold too much, and that are a part only.
+def groups_of_each_kind(held: HeldPairs, linked: LinkedGroups, each: int = 3) -> list[GroupExample]:
+    """A seeded random sample of groups that are exactly right, too large, and incomplete.
 
     Args:
         held: The pairs.
-        linked: The groups that they make.
-        each: How many of each kind.
+        linked: The groups.
+        each: Number of groups of each kind.
     """
     kinds = [_kind(held.qrels, rows) for rows in _members(linked)]
     random = np.random.default_rng(held.job.settings.run.seed)
@@ -276,13 +278,13 @@ def groups_of_each_kind(held: HeldPairs, linked: Linked, each: int = 3) -> list[
     for kind in (RIGHT, TOO_MUCH, TOO_LITTLE):
         own = [number for number, (judged, _) in enumerate(kinds) if judged == kind]
         chosen += sorted(random.permutation(own)[:each].astype(int).tolist())
-    varying = what_varies(held.job.catalogue, linked.made.groups, mean_lab(held.job))
+    varying = what_varies(held.job.catalogue, linked.grouping.groups, mean_lab(held.job))
     members = list(_members(linked))
     return [
-        MadeGroup(
+        GroupExample(
             tuple(members[number].tolist()),
             kinds[number][0],
-            float(linked.made.strength[number]),
+            float(linked.grouping.strength[number]),
             sentence(varying.get(number, ())),
             tuple(held.qrels.groups[members[number]].tolist()),
             kinds[number][1],
@@ -291,17 +293,17 @@ def groups_of_each_kind(held: HeldPairs, linked: Linked, each: int = 3) -> list[
     ]
 
 
-def _members(linked: Linked) -> Iterator[NDArray[np.int32]]:
-    offsets, rows = linked.made.members()
+def _members(linked: LinkedGroups) -> Iterator[NDArray[np.int32]]:
+    offsets, rows = linked.grouping.members()
     return (rows[low:high] for low, high in pairwise(offsets.tolist()))
 
 
 def _kind(truth: Qrels, rows: NDArray[np.int32]) -> tuple[str, int]:
-    """What a group is beside the known ones, and how many products it lacks."""
-    one, other = np.triu_indices(len(rows), 1)
+    """How a group compares with the known ones, and how many products it lacks."""
+    left, right = np.triu_indices(len(rows), 1)
     variants = truth.variants(rows)[1]
     lacking = len(np.setdiff1d(variants, rows))
-    judged = truth.judge(rows[one], rows[other])
+    judged = truth.judge(rows[left], rows[right])
     if (judged == NOT_A_VARIANT).any():
         return TOO_MUCH, lacking
     if lacking:

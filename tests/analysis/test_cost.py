@@ -11,13 +11,13 @@ from analysis.cost import (
     PUBLISHED,
     as_published,
     at_equal_cost,
-    bought,
     measured_points,
     overview,
     plan_of,
     points_of,
     required_groups,
     star,
+    step_gains,
 )
 from candidates.errors import VariantsError
 from candidates.run import stacked
@@ -105,7 +105,7 @@ def test_looking_as_published_writes_nothing_into_the_run(planned):
 def test_further_candidates_buy_the_difference_of_the_means(planned):
     made = plan_of(planned)
     budgets = tuple(one.budget for one in made.offers)[:3]
-    steps = bought(planned, made, budgets)
+    steps = step_gains(planned, made, budgets)
     assert [(step.less, step.more) for step in steps] == list(pairwise(budgets))
     for step in steps:
         merges = [made.offer(budget).merge(planned.settings.merge) for budget in (step.less, step.more)]
@@ -113,7 +113,7 @@ def test_further_candidates_buy_the_difference_of_the_means(planned):
         assert [step.before, step.after] == pytest.approx([by_sets(planned, one) for one in lists])
         assert step.gain.mean == pytest.approx(step.after - step.before)
         assert step.gain.low <= step.gain.mean <= step.gain.high
-    assert bought(planned, made, (1,)) == []
+    assert step_gains(planned, made, (1,)) == []
 
 
 def test_the_star_is_what_the_run_reached(planned):

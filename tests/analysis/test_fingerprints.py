@@ -1,4 +1,4 @@
-"""Fingerprints measured: codes, folds and metrics against slow plain references on tiny input."""
+"""Fingerprints fingerprint_recall: codes, folds and metrics against slow plain references on tiny input."""
 
 import json
 
@@ -13,15 +13,15 @@ from analysis.fingerprints import (
     RAW,
     WHITENED,
     Pictures,
-    at_hand,
+    available_fingerprints,
     compare,
     compare_all,
-    looked_up,
-    measured,
+    fingerprint_recall,
     milliseconds,
+    neighbours,
     pictures_of,
     queries_of,
-    views,
+    query_spaces,
 )
 from analysis.ground import Ground
 from candidates.axis import Axis
@@ -82,13 +82,13 @@ def test_metrics_are_those_of_plain_words(seed):
     rows = np.random.default_rng(seed).permutation(qrels.queries())
     lists = drawn_lists(qrels, rows.tolist(), seed)
     pictures = Pictures(made_up().vectors, Owners(qrels.items, np.zeros(0, np.int32)), qrels, LearnSettings())
-    made = measured(run_of(qrels, rows, lists), pictures, 20, **ABOUT)
+    made = fingerprint_recall(run_of(qrels, rows, lists), pictures, 20, **ABOUT)
     wanted = [plain_metrics(qrels, query, one) for query, one in zip(rows.tolist(), lists, strict=True)]
     assert set(made.values) == set(METRICS) == set(wanted[0])
     for name, value in made.values.items():
         assert value == pytest.approx(np.mean([one[name] for one in wanted])), name
     in_order = sorted(zip(rows.tolist(), wanted, strict=True))
-    assert made.found == pytest.approx([one["recall@10"] for _, one in in_order])
+    assert made.recalls == pytest.approx([one["recall@10"] for _, one in in_order])
     assert made.groups.tolist() == [qrels.groups[row] for row, _ in in_order]
     assert made.span.mean == pytest.approx(made.values["recall@10"])
 
@@ -97,7 +97,7 @@ def test_metrics_are_those_of_plain_words(seed):
 def test_products_are_as_near_as_their_best_pair_of_pictures(per_product):
     pictures = made_up(2, per_product=per_product)
     rows = pictures.qrels.queries()
-    run = looked_up(pictures, views(pictures, RAW, rows), depth=9)
+    run = neighbours(pictures, query_spaces(pictures, RAW, rows), depth=9)
     unit, owners = pictures.vectors.unit(), pictures.owners.rows
     for query, row in enumerate(rows.tolist()):
         best = {
@@ -118,19 +118,19 @@ def test_no_product_is_looked_up_in_a_space_that_its_group_taught(monkeypatch):
 
     monkeypatch.setattr(fingerprints, "learn_head", watched)
     rows = pictures.qrels.queries()
-    seen = views(pictures, LEARNED, rows)
+    seen = query_spaces(pictures, LEARNED, rows)
     asked = [set(pictures.qrels.groups[view.rows].tolist()) for view in seen]
     assert len(taught) == len(seen) == 5
     assert not any(one & two for one, two in zip(taught, asked, strict=True))
     assert all(len(one) > 10 for one in taught)
     assert sorted(np.concatenate([view.rows for view in seen]).tolist()) == rows.tolist()
-    views(pictures, WHITENED, rows)
+    query_spaces(pictures, WHITENED, rows)
     assert taught[-1] == set()
 
 
 def test_a_learned_space_is_that_of_the_head_learned_without_the_fold():
     pictures = made_up(7, per_product=2)
-    view = views(pictures, LEARNED, pictures.qrels.queries())[0]
+    view = query_spaces(pictures, LEARNED, pictures.qrels.queries())[0]
     groups = pictures.qrels.groups.copy()
     groups[np.isin(groups, groups[view.rows])] = -1
     head = learn_head(
@@ -143,10 +143,10 @@ def test_a_learned_space_is_that_of_the_head_learned_without_the_fold():
 def test_learning_from_chance_groups_finds_chance():
     pictures = made_up(8, groups=60, alike=0.0)
     rows = pictures.qrels.queries()
-    made = measured(looked_up(pictures, views(pictures, LEARNED, rows)), pictures, 20, **ABOUT)
+    made = fingerprint_recall(neighbours(pictures, query_spaces(pictures, LEARNED, rows)), pictures, 20, **ABOUT)
     assert made.values["recall@10"] == pytest.approx(10 / (len(pictures.qrels.items) - 1), abs=0.06)
     alike = made_up(8, groups=60)
-    made = measured(looked_up(alike, views(alike, LEARNED, rows)), alike, 20, **ABOUT)
+    made = fingerprint_recall(neighbours(alike, query_spaces(alike, LEARNED, rows)), alike, 20, **ABOUT)
     assert made.values["recall@10"] > 0.5
 
 
@@ -162,7 +162,7 @@ def test_every_way_is_measured_once_and_costs_what_it_keeps():
     assert by_way[LEARNED, "rotations", 512, True].bytes == 2 * (64 + 2 * 6)
     for one in made:
         assert all(0 <= value <= 1 for value in one.values.values())
-        assert len(one.found) == len(pictures.qrels.queries())
+        assert len(one.recalls) == len(pictures.qrels.queries())
     # All pictures stand within the rescored head here, so that nothing is lost against float vectors.
     assert by_way[RAW, "hyperplanes", 256, True].values == pytest.approx(by_way[RAW, "", 0, False].values)
 
@@ -171,7 +171,8 @@ def test_the_difference_of_two_ways_is_paired():
     pictures = made_up(3)
     rows = pictures.qrels.queries()
     one, two = (
-        measured(looked_up(pictures, views(pictures, space, rows)), pictures, 20, **ABOUT) for space in (RAW, LEARNED)
+        fingerprint_recall(neighbours(pictures, query_spaces(pictures, space, rows)), pictures, 20, **ABOUT)
+        for space in (RAW, LEARNED)
     )
     ahead = two.above(one)
     assert ahead.mean == pytest.approx(two.values["recall@10"] - one.values["recall@10"])
@@ -184,9 +185,9 @@ def test_a_product_without_a_picture_counts_as_one_that_finds_nothing():
     part = Pictures(
         whole.vectors.take(kept), Owners(whole.owners.products, whole.owners.rows[kept]), whole.qrels, whole.learn
     )
-    made = measured(looked_up(part, views(part, RAW, part.qrels.queries())), part, 20, **ABOUT)
-    assert len(made.found) == len(whole.owners.products)
-    assert made.found[0] == 0
+    made = fingerprint_recall(neighbours(part, query_spaces(part, RAW, part.qrels.queries())), part, 20, **ABOUT)
+    assert len(made.recalls) == len(whole.owners.products)
+    assert made.recalls[0] == 0
 
 
 def test_a_sample_of_the_products_is_seeded():
@@ -198,18 +199,20 @@ def test_a_sample_of_the_products_is_seeded():
 
 
 def test_fingerprints_at_hand(tmp_path):
-    assert set(at_hand(tmp_path)) == {"own", "gradients", "hog", "hog-crop", "mask", "phash"}
+    assert set(available_fingerprints(tmp_path)) == {"own", "gradients", "hog", "hog-crop", "mask", "phash"}
     (tmp_path / "mobilenetv2_fp16.onnx").write_bytes(b"")
     file = tmp_path / "mobilenetv2_fp16.onnx"
-    assert at_hand(tmp_path)["MobileNetV2 grid7"] == f"onnx:{file}#grid7"
-    assert len(at_hand(tmp_path)) == 8
-    some = at_hand(tmp_path, ["mask", "MobileNetV2 grid7", "EfficientNet-B4 grid7", "onnx:my.onnx#out@7x7"])
+    assert available_fingerprints(tmp_path)["MobileNetV2 grid7"] == f"onnx:{file}#grid7"
+    assert len(available_fingerprints(tmp_path)) == 8
+    some = available_fingerprints(
+        tmp_path, ["mask", "MobileNetV2 grid7", "EfficientNet-B4 grid7", "onnx:my.onnx#out@7x7"]
+    )
     assert set(some) == {"mask", "MobileNetV2 grid7", "onnx:my.onnx#out@7x7"}
     assert some["onnx:my.onnx#out@7x7"] == "onnx:my.onnx#out@7x7"
     with pytest.raises(SettingsError, match="no fingerprint hogg"):
-        at_hand(tmp_path, ["hog", "hogg"])
+        available_fingerprints(tmp_path, ["hog", "hogg"])
     with pytest.raises(SettingsError, match="EfficientNet-B4 grid7"):
-        at_hand(tmp_path, ["EfficientNet-B4 grid7"])
+        available_fingerprints(tmp_path, ["EfficientNet-B4 grid7"])
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from analysis.drawings import code_chart, label_sides, recall_chart, speed_chart
-from analysis.fingerprints import BITS, LEARNED, METRICS, RAW, WHITENED, Measured
+from analysis.fingerprints import BITS, LEARNED, METRICS, RAW, WHITENED, FingerprintRecall
 from analysis.fingerprints_in_words import (
     PAPER,
     as_frame,
+    by_float_vectors,
     code_table,
     conclusion,
     field_table,
     loss_table,
     paper_table,
-    whole,
 )
 from eval.bootstrap import Interval
 
@@ -28,7 +28,7 @@ def one_way(name, space, value, codes="", bits=0, rescored=False):
     values = dict.fromkeys(METRICS, value)
     wide = bits // 8 if codes else 384
     span = Interval(value, value - 0.01, value + 0.01)
-    return Measured(
+    return FingerprintRecall(
         name, space, codes, bits, rescored, 192, wide, values, found, np.arange(40, dtype=np.int32) // 2, span
     )
 
@@ -48,8 +48,8 @@ MADE = every_way()
 
 
 def test_the_best_comes_first():
-    assert [one.fingerprint for one in whole(MADE, LEARNED)] == ["net", "gradients", "hog"]
-    assert [one.fingerprint for one in whole(MADE, RAW)] == ["gradients", "hog", "net"]
+    assert [one.fingerprint for one in by_float_vectors(MADE, LEARNED)] == ["net", "gradients", "hog"]
+    assert [one.fingerprint for one in by_float_vectors(MADE, RAW)] == ["gradients", "hog", "net"]
 
 
 def test_every_table_has_a_row_for_each_fingerprint():
@@ -67,14 +67,14 @@ def test_every_table_has_a_row_for_each_fingerprint():
 
 def test_the_papers_table_holds_its_metrics_and_the_costs():
     table = paper_table(MADE, SPEED, LEARNED)
-    assert table.columns.tolist() == [*PAPER, "dimensions", "bytes a product", "ms a picture"]
+    assert table.columns.tolist() == [*PAPER, "dimensions", "bytes per product", "ms per picture"]
     assert table.loc["net"].tolist() == ["0.800"] * 5 + ["192", "384", "12.0"]
 
 
 def test_the_fields_table_has_the_spaces_beside_each_other():
     table = field_table(MADE)
     assert table.index.tolist() == ["net", "gradients", "hog"]
-    assert table.loc["net", "recall@10"].tolist() == ["0.200", "0.450", "0.800", "79.0–81.0\N{NO-BREAK SPACE}%"]
+    assert table.loc["net", "recall@10"].tolist() == ["0.200", "0.450", "0.800", "79.0–81.0%"]
 
 
 def test_codes_stand_without_and_with_rescoring():
@@ -106,16 +106,16 @@ def test_the_frame_holds_every_measurement():
 
 def test_the_conclusion_follows_the_numbers():
     said = conclusion(MADE, SPEED).split("\n\n")
-    assert said[0].startswith("**Most variants** are found by *net*")
+    assert said[0].startswith("**The highest recall** is that of *net*")
     assert "20.0 points (+20.0 to +20.0) above *gradients*" in said[0]
-    assert said[1].startswith("Nothing that is quicker")
-    assert "*gradients* finds most" in said[2]
+    assert said[1].startswith("No faster fingerprint")
+    assert "*gradients* is best" in said[2]
     assert "20.0 points less" in said[2]
     assert "+15.0 points (*hog*) to +60.0 (*net*)" in said[3]
-    assert "*gradients* is best then" in said[4]
-    assert "64 bytes a product, not 384" in said[5]
+    assert "*gradients* is best" in said[4]
+    assert "64 bytes per product instead of 384" in said[5]
     assert "by -3.00 (-3.00 to -3.00) points" in said[5]
-    assert "rescored by -0.30" in said[5]
+    assert "and by -0.30" in said[5]
     assert "+2.0 at 256 bits, +2.0 at 512 bits, +2.0 at 1,024 bits" in said[6]
 
 
@@ -123,16 +123,16 @@ def test_other_numbers_make_another_conclusion():
     found = {space: values | {"gradients": 0.9} for space, values in FOUND.items()}
     found[LEARNED] = found[LEARNED] | {"hog": 0.89}
     said = conclusion(every_way(found), SPEED | {"hog": 1.0})
-    assert "found by *gradients*" in said
-    assert "quickest within 2 points** is *hog*" in said
-    assert "1.0 ms a picture, not 4.0" in said
-    assert "needs no weights at all" in said
+    assert "that of *gradients*" in said
+    assert "fastest within 2 points** is *hog*" in said
+    assert "1.0 ms per picture instead of 4.0" in said
+    assert "needs no weights" in said
 
 
 def test_a_single_fingerprint_is_enough():
     made = [one for one in MADE if one.fingerprint == "net"]
     said = conclusion(made, SPEED)
-    assert "found by *net*" in said
+    assert "that of *net*" in said
     assert "above" not in said
     assert "Without any weights" not in said
     assert recall_chart(made).data

@@ -1,7 +1,7 @@
 import pytest
 
 from analysis import ground as grounds
-from analysis.ground import ground_of, placed, write_first_groups
+from analysis.ground import ground_of, project_path, write_first_groups
 from candidates.errors import FeedError
 from candidates.settings import FeedSettings
 from intake.feeds import read_feed
@@ -65,7 +65,7 @@ def test_where_the_real_feed_is_missing_a_catalogue_is_drawn_once(monkeypatch, t
     made = ground_of("no/such/feed.tsv", str(tmp_path))
     stamp = made.feed.stat().st_mtime_ns
     assert made.settings.feed.groups_are_global
-    assert "drawn" in made.said
+    assert "drawn" in made.description
     again = ground_of("no/such/feed.tsv", str(tmp_path), first=2)
     assert made.feed.stat().st_mtime_ns == stamp
     assert again.feed != made.feed
@@ -91,5 +91,5 @@ def test_settings_of_a_file_hold_and_words_come_before_them(drawn, tmp_path):
 
 
 def test_relative_paths_count_from_the_projects_folder():
-    assert placed("analysis/ground.py").is_file()
-    assert placed("/somewhere/else").as_posix() == "/somewhere/else"
+    assert project_path("analysis/ground.py").is_file()
+    assert project_path("/somewhere/else").as_posix() == "/somewhere/else"

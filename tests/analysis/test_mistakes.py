@@ -117,7 +117,7 @@ def test_parts_count_each_pair_once(held):
         assert sum(part.found for part in own) == int((taken & (held.truth == VARIANT)).sum())
         assert sum(part.wrong for part in own) == int((taken & (held.truth == NOT_A_VARIANT)).sum())
     by_hand = held.table.columns["colour_agrees"] == 1
-    one = next(part for part in found if (part.about, part.says) == ("colour", "agrees"))
+    one = next(part for part in found if (part.about, part.state) == ("colour", "agrees"))
     assert one.variants == int((by_hand & (held.truth == VARIANT)).sum())
     assert any(part.about == "seller" for part in found)
 
@@ -127,9 +127,9 @@ def test_the_worst_mistakes_are_the_worst_and_of_different_groups(held, truth):
     found = worst_mistakes(held, truth, 6)
     assert len(found) == 6
     axis, groups = held.job.catalogue.axis, held.qrels.groups
-    rows = [(axis.row_of(one.told.left), axis.row_of(one.told.right)) for one in found]
+    rows = [(axis.row_of(one.suggestion.left), axis.row_of(one.suggestion.right)) for one in found]
     assert len({tuple(sorted(groups[list(pair)].tolist())) for pair in rows}) == 6
-    values = [one.told.probability for one in found]
+    values = [one.suggestion.probability for one in found]
     own = held.probabilities[held.truth == truth]
     if truth == VARIANT:
         assert values == sorted(values)
@@ -139,7 +139,7 @@ def test_the_worst_mistakes_are_the_worst_and_of_different_groups(held, truth):
         assert values == sorted(values, reverse=True)
         assert values[0] == pytest.approx(own.max())
         assert all(groups[one] != groups[other] for one, other in rows)
-    assert all(one.told.reasons and one.kind in KINDS for one in found)
+    assert all(one.suggestion.reasons and one.kind in KINDS for one in found)
 
 
 def test_mistakes_are_shown_as_pictures_and_titles_stay_harmless(held, monkeypatch):
@@ -149,9 +149,9 @@ def test_mistakes_are_shown_as_pictures_and_titles_stay_harmless(held, monkeypat
     assert page.count("data:image/jpeg;base64,") == sum(
         held.job.catalogue.axis.row_of(side) in shelf.pictures
         for one in found
-        for side in (one.told.left, one.told.right)
+        for side in (one.suggestion.left, one.suggestion.right)
     )
-    assert f"{found[0].told.probability:.3f}" in page
+    assert f"{found[0].suggestion.probability:.3f}" in page
     product = held.job.catalogue.product(0)
     hostile = type(product)(**(vars(product) | {"title": "<script>alert(1)</script>\u202egnp"}))
     monkeypatch.setattr(type(held.job.catalogue), "product", lambda self, row: hostile)

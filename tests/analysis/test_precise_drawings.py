@@ -4,10 +4,10 @@ from analysis.precise_drawings import (
     calibration_chart,
     curve_chart,
     linkage_chart,
-    look_chart,
+    review_chart,
     size_chart,
 )
-from analysis.thresholds import at_precisions, calibration, curve, linkage, linked, looks, size_classes
+from analysis.thresholds import at_precisions, calibration, curve, linkage, linked, review_costs, size_classes
 from eval.pair_metrics import PrecisionRecall
 from tests.analysis.held_made_up import drawn_held, held_of
 
@@ -46,7 +46,7 @@ def test_groups_and_work_are_drawn(held):
     figure = linkage_chart(made, 0.25)
     assert [trace.name for trace in figure.data] == ["B-cubed", "pair F1", "exactly right"]
     assert figure.layout.shapes[0].x0 == 0.25
-    work = looks(held)
-    assert list(look_chart(work).data[0].y) == [one.each for one in work]
-    sizes = size_classes(linked(held, 0.25).made.groups)
+    work = review_costs(held)
+    assert list(review_chart(work).data[0].y) == [one.each for one in work]
+    sizes = size_classes(linked(held, 0.25).grouping.groups)
     assert list(size_chart(sizes, size_classes(held.qrels.groups)).data[1].y) == [count for _, count in sizes]

@@ -17,7 +17,7 @@ from analysis.thresholds import (
     curve,
     linkage,
     linked,
-    looks,
+    review_costs,
     size_classes,
 )
 from candidates.qrels import NOT_A_VARIANT, VARIANT
@@ -104,7 +104,7 @@ def test_without_a_probable_pair_there_are_no_bins():
 
 
 def test_an_expert_looks_at_all_pairs_from_a_probability_on(small):
-    made = looks(small, (0.5, 0.9, 0.05))
+    made = review_costs(small, (0.5, 0.9, 0.05))
     assert [one.probability for one in made] == [0.9, 0.5, 0.05]
     assert [(one.pairs, one.accepted) for one in made] == [(1, 1), (6, 5), (7, 5)]
     assert made[1].each == pytest.approx(6 / 5)
@@ -114,7 +114,7 @@ def test_an_expert_looks_at_all_pairs_from_a_probability_on(small):
 
 
 def test_work_adds_up(drawn):
-    made = looks(drawn)
+    made = review_costs(drawn)
     for one in made:
         assert (one.accepted, one.pairs - one.accepted) == by_hand(drawn, one.probability)
     for before, one in pairwise(made):
@@ -124,7 +124,7 @@ def test_work_adds_up(drawn):
 
 def test_groups_are_made_without_looking_at_known_ones(small):
     found = linked(small, 0.3)
-    groups = found.made.groups
+    groups = found.grouping.groups
     # 2 and 8 are joined first (.99), then with 0 and 1: (.85 + .65) / 4.
     assert groups.tolist() == [0, 0, 0, 1, 1, -1, -1, -1, 0]
     assert found.figures.groups == 3
