@@ -116,12 +116,12 @@ def test_what_it_was_learned_from_is_told():
     groups[groups == 14] = [14, 100, 101, 102]
     values[0] = 0
     values[4] = values[5]
-    told = head(values, groups).learned
-    assert (told.vectors, told.groups, told.products) == (79, 14, 3 + 3 + 12 * 4)
-    assert (told.pairs, told.degrees) == (3 + 3 + 12 * 6, 2 + 2 + 12 * 3)
-    assert told.evidence == pytest.approx(40 / 140)
-    assert (told.principal, told.shrinkage, told.recalls) == (30, heads.SHRINKAGES[0], {})
-    assert json.loads(json.dumps(told.as_json()))["groups"] == 14
+    learned = head(values, groups).learned
+    assert (learned.vectors, learned.groups, learned.products) == (79, 14, 3 + 3 + 12 * 4)
+    assert (learned.pairs, learned.degrees) == (3 + 3 + 12 * 6, 2 + 2 + 12 * 3)
+    assert learned.evidence == pytest.approx(40 / 140)
+    assert (learned.principal, learned.shrinkage, learned.recalls) == (30, heads.SHRINKAGES[0], {})
+    assert json.loads(json.dumps(learned.as_json()))["groups"] == 14
 
 
 def test_groups_teach_what_varies_within_them():
@@ -157,10 +157,10 @@ def test_the_same_seed_learns_the_same():
 
 def test_the_shrinkage_that_finds_most_on_groups_held_out_is_taken():
     values, groups = made_up(80, width=60)
-    told = head(values, groups).learned
-    assert set(told.recalls) == set(heads.SHRINKAGES)
-    assert told.recalls[told.shrinkage] == max(told.recalls.values())
-    assert len(set(told.recalls.values())) > 1
+    learned = head(values, groups).learned
+    assert set(learned.recalls) == set(heads.SHRINKAGES)
+    assert learned.recalls[learned.shrinkage] == max(learned.recalls.values())
+    assert len(set(learned.recalls.values())) > 1
 
 
 def test_with_few_groups_the_first_shrinkage_is_taken():
@@ -246,7 +246,7 @@ def test_shuffled_groups_are_found_by_chance_where_they_were_held_out(monkeypatc
 
 
 def share_of_parted_groups(groups, folds):
-    """Share of groups whose members stand in several folds."""
+    """Share of groups whose members are in several folds."""
     known = np.unique(groups[groups >= 0])
     return np.mean([len(np.unique(folds[groups == group])) > 1 for group in known])
 
@@ -300,9 +300,9 @@ def test_groups_that_show_no_difference_are_the_same_as_no_groups():
 def test_a_huge_group_does_not_decide_for_all_others():
     values, groups = made_up(300, 4)
     kept = np.where(groups < 100, groups, 100)  # 800 products of 200 groups under one name
-    told = head(values, kept).learned
-    assert told.degrees == 100 * 3 + 10
-    assert told.products == 400 + heads._MOST_MEMBERS
+    learned = head(values, kept).learned
+    assert learned.degrees == 100 * 3 + 10
+    assert learned.products == 400 + heads._MOST_MEMBERS
     unseen, others = made_up(100, 4, seed=5)
     assert recall(head(values, kept), unseen, others) > recall(head(values, groups % 100 * 0 + 100), unseen, others)
 
