@@ -1,4 +1,4 @@
-"""Encoders: each file turns decoded pictures into vectors in one way; `encoder_for` picks one by its name."""
+"""Image encoders: each module turns decoded pictures into vectors; `encoder_for` selects one by name."""
 
 from image_retrieval.encoders.registry import encoder_for
 

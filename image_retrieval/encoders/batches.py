@@ -1,4 +1,4 @@
-"""What the encoders share: work spread over threads, and batches of pictures as arrays."""
+"""Helpers of the encoders: parallel work, and batches of pictures as arrays."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def each(function: Callable[[Item], Made], batch: Sequence[Item], threads: int) -> list[Made]:
-    """Applies a function to every item of a batch, on as many threads as are given."""
+def each(function: Callable[[Item], Result], batch: Sequence[Item], threads: int) -> list[Result]:
+    """Applies a function to every item of a batch, with this many threads."""
     if threads <= 1 or len(batch) <= 1:
         return [function(item) for item in batch]
     with ThreadPoolExecutor(threads) as pool:
@@ -30,7 +30,7 @@ def each(function: Callable[[Item], Made], batch: Sequence[Item], threads: int) 
 
 
 def network_input(batch: Sequence[Image], width: int, height: int) -> NDArray[np.float32]:
-    """Pictures as ImageNet networks want them: on a white box, scaled by ImageNet's mean and deviation.
+    """Pictures as input for ImageNet networks: in a white box, normalised with ImageNet's mean and deviation.
 
     Returns:
         float32 (len(batch), 3, height, width), RGB.

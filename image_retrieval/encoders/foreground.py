@@ -1,7 +1,7 @@
-"""The garment without what is around it, found without labels: what differs from the colour of the picture's border.
+"""Separates a garment from its background without labels: the foreground differs in colour from the picture's border.
 
-Shops photograph on a plain ground, often not quite evenly lit. So the ground is a plane of brightness per colour,
-fitted to the border's pixels without those that the garment covers.
+Shops photograph on a plain background, often unevenly lit. So the background is modelled as a plane of brightness per
+colour channel, fitted to the border pixels except those that the garment covers.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUBJECT = "subject96x144:1"
-"""Goes into the version of every encoder that uses `subject_of`; changes whenever a mask or a box may."""
+"""Part of the version of every encoder that uses `subject_of`; changes whenever masks or boxes may change."""
 
 _WIDTH, _HEIGHT = 96, 144
-"""The box into which a picture is fitted to look for its foreground."""
+"""The size to which a picture is reduced to find its foreground."""
 
 _RING = 3
-"""Pixels on each side that are taken for border."""
+"""Width of the border in pixels."""
 
 _ROUNDS = 4
-"""Fits of the ground, each to the pixels that the last one explains."""
+"""Number of fits of the background, each to the pixels that the previous fit explains."""
 
 _FAINTEST, _TIMES_NOISE = 6.0, 4.0
-"""A pixel stands out when it is so many of 255 levels off the ground, and so many times the ground's own spread."""
+"""A pixel is foreground if it differs from the background by at least this many of 255 levels, and this many times the
+background's own deviation."""
 
 _SPECK = 0.002
-"""Patches of less than this share of the picture are specks."""
+"""Patches smaller than this share of the picture are removed as specks."""
 
 _MARGIN = 0.03
-"""Ground left around the subject when it is cropped, of its width and height."""
+"""Margin around the subject when it is cropped, as a share of its width and height."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Subject:
     """Where a picture's subject is.
 
     Attributes:
-        mask: (rows, columns), the picture in small: True where the subject is. Nowhere, where nothing stands out.
-        box: Left, top, right and bottom in pixels of the picture, with a margin; all of it, where nothing stands out.
+        mask: bool (rows, columns), for the reduced picture: true for the subject; all false if nothing was found.
+        box: Left, top, right and bottom in pixels of the picture, with a margin; the whole picture if nothing was
+            found.
     """
 
     mask: NDArray[np.bool_]
@@ -57,12 +59,12 @@ def subject_of(image: Image) -> Subject:
     scale = min(_WIDTH / image.width, _HEIGHT / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     pixels = np.asarray(image.resize(size, Resampling.BOX, reducing_gap=3.0), np.float32)
-    mask = _solid(_standing_out(pixels))
+    mask = _solid(_foreground(pixels))
     return Subject(mask, _box(mask, *image.size))
 
 
-def _standing_out(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The pixels whose colour is off the ground's."""
+def _foreground(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The pixels whose colour differs from the background."""
     rows, columns = pixels.shape[:2]
     down = np.repeat(np.linspace(-1, 1, rows, dtype=np.float32), columns)
     across = np.tile(np.linspace(-1, 1, columns, dtype=np.float32), rows)
@@ -76,8 +78,8 @@ def _standing_out(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
         ground = off <= _threshold(off)
         plane = np.linalg.lstsq(at[:, ground].T, seen[:, ground].T, rcond=None)[0].T
         off = np.abs(seen - plane @ at).max(axis=0)
-    outstanding: NDArray[np.bool_] = np.abs(colours - plane @ places).max(axis=0) > _threshold(off)
-    return outstanding.reshape(rows, columns)
+    foreground: NDArray[np.bool_] = np.abs(colours - plane @ places).max(axis=0) > _threshold(off)
+    return foreground.reshape(rows, columns)
 
 
 def _threshold(off: NDArray[np.float32]) -> float:
@@ -104,7 +106,7 @@ def _box(mask: NDArray[np.bool_], width: int, height: int) -> tuple[int, int, in
 
 
 def _extent(mask: NDArray[np.bool_], axis: int, length: int) -> tuple[int, int]:
-    """Where along a side of the picture, in its pixels, the subject begins and ends."""
+    """Where the subject begins and ends along one side of the picture, in the picture's pixels."""
     found = np.flatnonzero(mask.any(axis=1 - axis))
     start, stop, scale = found[0], found[-1] + 1, length / mask.shape[axis]
     margin = _MARGIN * (stop - start)

@@ -1,6 +1,6 @@
-"""Feature maps averaged to a grid of places: what is where in a picture, in few numbers.
+"""Averages feature maps to a coarse grid: what is where in a picture, in few numbers.
 
-Pooling a map to a single cell forgets where on a garment its collar is. A coarse grid keeps it.
+Pooling a map to a single cell would lose where on a garment its collar is; a coarse grid keeps it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GRID = re.compile(r"(?P<rest>.*)@(?P<width>[1-9]\d?)x(?P<height>[1-9]\d?)", re.
 
 @dataclass(frozen=True)
 class Grid:
-    """So many places across and down a picture.
+    """A grid of places over a picture.
 
     Attributes:
         width: Places across, 1 to 99.
@@ -35,23 +35,24 @@ class Grid:
     def pool(self, maps: NDArray[np.floating], name: str) -> NDArray[np.float32]:
         """Averages feature maps over each place of the grid.
 
-        Place i of n along a side of length m is the mean of ⌊i·m/n⌋ up to, not including, ⌈(i+1)·m/n⌉, as torch's
-        adaptive average pooling has it: places overlap by one where n does not divide m, and repeat where n > m.
+        Place i of n along a side of length m is the mean from ⌊i·m/n⌋ up to (not including) ⌈(i+1)·m/n⌉, as in torch's
+        adaptive average pooling: places overlap by one if n does not divide m, and repeat if n > m.
 
         Args:
             maps: (pictures, channels, rows, columns).
-            name: What gave the maps, for the error.
+            name: Where the maps come from, for the error.
 
         Returns:
             float32 (pictures, channels, height, width).
 
         Raises:
-            SettingsError: These are no maps: they have other than four axes, or no extent.
+            SettingsError: The array is not maps: it does not have four axes, or is empty.
         """
         if maps.ndim != 4 or 0 in maps.shape[1:]:
             raise SettingsError(
-                f"{name} has the shape {maps.shape}, not (pictures, channels, rows, columns): no grid {self} fits",
-                f"Leave @{self} out, or name a layer before the pooling",
+                f"{name} has the shape {maps.shape}, not (pictures, channels, rows, columns), so it can't be averaged "
+                f"to a {self} grid",
+                f"Leave out @{self}, or name a layer before the pooling",
             )
         down, across = _means(maps.shape[2], self.height), _means(maps.shape[3], self.width)
         pooled: NDArray[np.float32] = down @ maps.astype(np.float32, copy=False) @ across.T
@@ -59,7 +60,7 @@ class Grid:
 
 
 def split_grid(text: str) -> tuple[str, Grid | None]:
-    """Takes `@7x7` (width, height) off the end of a layer's name; None where there is none."""
+    """Splits `@7x7` (width, height) off the end of a layer's name; the grid is None if there is none."""
     found = _GRID.fullmatch(text)
     if found is None:
         return text, None
@@ -67,14 +68,14 @@ def split_grid(text: str) -> tuple[str, Grid | None]:
 
 
 def flattened(maps: NDArray[np.floating], grid: Grid | None, name: str) -> NDArray[np.float32]:
-    """One row a picture: the maps averaged to a grid, or as they are."""
+    """One row per picture: the maps averaged to a grid, or as they are, flattened."""
     pooled = maps if grid is None else grid.pool(maps, name)
     return pooled.reshape(len(pooled), -1).astype(np.float32, copy=False)
 
 
 @cache
 def _means(length: int, places: int) -> NDArray[np.float32]:
-    """The matrix (places, length) that averages a side of a map to its places."""
+    """The matrix (places, length) that averages one side of a map to places."""
     weights = np.zeros((places, length), np.float32)
     for place in range(places):
         start, stop = place * length // places, -(-(place + 1) * length // places)

@@ -1,6 +1,6 @@
-"""Histograms of oriented gradients: the shape of a garment without any weights.
+"""Histograms of oriented gradients: the shape of a garment, without any weights.
 
-Dalal and Triggs, *Histograms of Oriented Gradients for Human Detection*, CVPR 2005.
+N. Dalal and B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HogEncoder:
-    """HOG of the grey picture on a white box 128 wide and 192 high.
+    """HOG of the grey picture in a white box of 128×192 pixels.
 
-    Cells of 16×16 pixels, 9 orientations, overlapping blocks of 2×2 cells, L2-Hys. Gradients are taken of the
-    square roots of grey values, so that a dark garment's folds count as much as a light one's. A picture of
-    one colour has no gradients: its row is zero.
+    Cells of 16×16 pixels, 9 orientations, overlapping blocks of 2×2 cells, L2-Hys. Gradients are taken of the square
+    roots of grey values, so that a dark garment's folds count as much as a light one's. A picture of one colour has no
+    gradients; its row is zero.
 
     Attributes:
-        threads: Pictures encoded at once.
+        threads: Pictures encoded in parallel.
     """
 
     threads: int = 1
@@ -40,16 +40,16 @@ class HogEncoder:
     dimensions: ClassVar[int] = (192 // 16 - 1) * (128 // 16 - 1) * 2 * 2 * 9
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
-        """Encodes pictures: float32 (len(batch), 2772), rows at length one (or zero)."""
+        """Encodes pictures: float32 (len(batch), 2772), rows of unit length (or zero)."""
         return _rows(each(_hog, batch, self.threads))
 
 
 @dataclass(frozen=True)
 class HogCropEncoder:
-    """The same of the subject's bounding box: what a garment looks like, wherever in the picture it lies.
+    """HOG of the subject's bounding box, so that the garment's position in the picture does not matter.
 
     Attributes:
-        threads: Pictures encoded at once.
+        threads: Pictures encoded in parallel.
     """
 
     threads: int = 1
@@ -59,7 +59,7 @@ class HogCropEncoder:
     dimensions: ClassVar[int] = HogEncoder.dimensions
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
-        """Encodes pictures: float32 (len(batch), 2772), rows at length one (or zero)."""
+        """Encodes pictures: float32 (len(batch), 2772), rows of unit length (or zero)."""
         return _rows(each(lambda image: _hog(image.crop(subject_of(image).box)), batch, self.threads))
 
 

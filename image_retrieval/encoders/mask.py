@@ -1,4 +1,4 @@
-"""The foreground's mask: a garment's outline and nothing of what is on it."""
+"""The foreground mask: a garment's outline, without anything on it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _WIDTH, _HEIGHT = 24, 36
 
 @dataclass(frozen=True)
 class MaskEncoder:
-    """Shares of foreground on 24×36 places of the picture on a box 2 wide and 3 high.
+    """The share of foreground at 24×36 places of the picture, fitted into a box with the aspect ratio 2:3.
 
-    A picture in which nothing stands out from its border is a row of zeros.
+    A picture without foreground has a row of zeros.
 
     Attributes:
-        threads: Pictures encoded at once.
+        threads: Pictures encoded in parallel.
     """
 
     threads: int = 1
@@ -36,7 +36,7 @@ class MaskEncoder:
     dimensions: ClassVar[int] = _WIDTH * _HEIGHT
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
-        """Encodes pictures: float32 (len(batch), 864), rows at length one (or zero)."""
+        """Encodes pictures: float32 (len(batch), 864), rows of unit length (or zero)."""
         rows = each(_mask, batch, self.threads)
         return normalised(np.stack(rows)) if rows else np.zeros((0, self.dimensions), np.float32)
 

@@ -1,4 +1,4 @@
-"""Any ONNX network and any of its outputs, by onnxruntime."""
+"""Encodes pictures with any output of any ONNX network, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class OnnxEncoder:
     """One output of an ONNX network, flattened, or averaged to a grid first.
 
-    Pictures go in as the network's one input: NCHW, RGB, on a white box of the network's own size (224×224
-    where it leaves that open), bicubic, scaled by ImageNet's mean and deviation.
+    Pictures are the network's only input: NCHW, RGB, in a white box of the network's own size (224×224 if it accepts
+    any), bicubic, normalised with ImageNet's mean and deviation.
 
     Attributes:
-        version: File name, output, digest of the file, and how pictures go in.
+        version: File name, output, digest of the file, and how pictures are prepared.
         dimensions: Length of the flattened output.
         size: Width and height of the input.
-        output: Name of the output taken.
-        grid: Places to which the output is averaged; None: it is taken as it is.
+        output: Name of the output.
+        grid: Grid to which the output is averaged, or None.
         session: onnxruntime's session, on one thread.
-        threads: Pictures that run at once.
+        threads: Pictures encoded in parallel.
     """
 
     version: str
@@ -54,40 +54,40 @@ class OnnxEncoder:
 
         Args:
             file: The network.
-            output: Name of its output, as `grid7`; with `@7x7` (width, height) it is averaged to so many places.
-            threads: Pictures that run at once.
+            output: Name of its output, such as `grid7`; with `@7x7` (width, height) it is averaged to a grid.
+            threads: Pictures encoded in parallel.
 
         Raises:
-            ModelMissing: There is no such file, or it is no ONNX network.
-            SettingsError: The network has no such output (those it has are listed), its output is no map that a
-                grid fits, or it takes no pictures.
+            ModelMissing: There is no such file, or it is not an ONNX network.
+            SettingsError: The network has no such output (its outputs are listed), the output is not a map that can be
+                averaged to a grid, or the input is not pictures.
         """
         session = _session(file)
         output, grid = split_grid(output)
-        names = [one.name for one in session.get_outputs()]
+        names = [node.name for node in session.get_outputs()]
         if output not in names:
             raise SettingsError(f"{file.name} has no output {output!r}", f"Write onnx:FILE#{' or #'.join(names)}")
         width, height = _input_size(file, session)
         taken = f"{output}@{grid}" if grid else output
         version = f"onnx:{file.name}#{taken}:{digest_file(file)}:{width}x{height}:white:imagenet:1"
         encoder = cls(version, 0, (width, height), output, grid, session, threads)
-        # Shapes may be left open, so the length of the output is known by trying.
+        # The network may leave shapes open, so the length of the output is found by running it once.
         blank = np.zeros((1, 3, height, width), np.float32)
         return replace(encoder, dimensions=encoder._forward(blank).shape[1])
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
-        """Encodes pictures: float32 (len(batch), dimensions), rows at length one."""
+        """Encodes pictures: float32 (len(batch), dimensions), rows of unit length."""
         if not batch:
             return np.zeros((0, self.dimensions), np.float32)
-        # One picture at a time stays within the processor's cache: a third of the time that 32 together take.
+        # One picture at a time fits into the processor's cache, which is faster (docs/notes-on-choices.md).
         step = self._entry_batch or 1
         slices = [batch[start : start + step] for start in range(0, len(batch), step)]
-        rows = each(lambda some: self._forward(network_input(some, *self.size)), slices, self.threads)
+        rows = each(lambda pictures: self._forward(network_input(pictures, *self.size)), slices, self.threads)
         return normalised(np.concatenate(rows))
 
     @property
     def _entry_batch(self) -> int:
-        """The number of pictures that the network was fixed to when exported; 0 where it is open."""
+        """The batch size that the network was exported with; 0 if it accepts any."""
         size = self.session.get_inputs()[0].shape[0]
         return size if isinstance(size, int) else 0
 
@@ -102,7 +102,7 @@ class OnnxEncoder:
 def _session(file: Path) -> Any:
     import onnxruntime
 
-    fix = "Give the file as onnx:FILE#OUTPUT, or use the model `hog`, which needs none"
+    fix = "Name an existing file as onnx:FILE#OUTPUT, or use the model `own`, which is part of the package"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -110,7 +110,7 @@ def _session(file: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors derive from Exception alone.
-        raise ModelMissing(f"{path} is no ONNX network that can be run ({error})", fix) from error
+        raise ModelMissing(f"{path} is not an ONNX network that can be run ({error})", fix) from error
 
 
 def _input_size(file: Path, session: Any) -> tuple[int, int]:
@@ -118,8 +118,8 @@ def _input_size(file: Path, session: Any) -> tuple[int, int]:
     shape = entries[0].shape
     if len(entries) != 1 or len(shape) != 4 or shape[1] != 3 or entries[0].type not in _TYPES:
         raise SettingsError(
-            f"{file.name} takes {[(one.shape, one.type) for one in entries]}, not pictures (n, 3, height, width)",
-            "Use a network with one RGB picture input of float numbers",
+            f"{file.name} takes {[(entry.shape, entry.type) for entry in entries]}, not pictures (n, 3, height, width)",
+            "Use a network with one input, RGB pictures of floats",
         )
-    height, width = (one if isinstance(one, int) else _SIDE for one in shape[2:])
+    height, width = (length if isinstance(length, int) else _SIDE for length in shape[2:])
     return width, height

@@ -1,6 +1,7 @@
-"""The perceptual hash: 64 signs of the lowest frequencies of a picture, for near-identical pictures.
+"""The perceptual hash: the signs of a picture's 64 lowest frequencies, for nearly identical pictures.
 
-Zauner, *Implementation and Benchmarking of Perceptual Image Hash Functions*, 2010.
+C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", diploma thesis, Upper Austria
+University of Applied Sciences, 2010.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _FREQUENCIES = 8
 
 @dataclass(frozen=True)
 class PhashEncoder:
-    """64 bits as ±1: is a frequency of the grey 32×32 picture above the median of its neighbours?
+    """64 bits as ±1: whether each of the lowest frequencies of the grey 32×32 picture is above their median.
 
-    The cosine of two rows is 1 − 2h / 64, h being the Hamming distance of the two hashes. A picture of one
-    colour has no frequencies to compare: its row is zero.
+    The cosine of two rows is 1 − 2h / 64, where h is the Hamming distance of the hashes. A picture of one colour has no
+    frequencies to compare; its row is zero.
 
     Attributes:
-        threads: Pictures encoded at once.
+        threads: Pictures encoded in parallel.
     """
 
     threads: int = 1
@@ -40,7 +41,7 @@ class PhashEncoder:
     dimensions: ClassVar[int] = _FREQUENCIES**2
 
     def encode(self, batch: Sequence[Image]) -> NDArray[np.float32]:
-        """Encodes pictures: float32 (len(batch), 64), rows at length one (or zero)."""
+        """Encodes pictures: float32 (len(batch), 64), rows of unit length (or zero)."""
         from scipy.fft import dctn
 
         if not batch:

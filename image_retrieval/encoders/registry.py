@@ -1,4 +1,4 @@
-"""Which encoder a setting means."""
+"""Selects the encoder named in the settings."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ class ImageEncoder(Encoder[Image], Protocol):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height that it sees, which `pictures.decode` takes to decode no larger than needed."""
+        """Width and height of its input; `pictures.decode` uses it to decode no larger than needed."""
         ...
 
 
 Maker: TypeAlias = Callable[[str, ImageSettings, int], ImageEncoder]
-"""Makes an encoder of what stands after the colon, the settings and the number of threads."""
+"""Makes an encoder from the text after the colon, the settings and the number of threads."""
 
 
 def encoder_for(settings: ImageSettings, threads: int) -> ImageEncoder:
     """The encoder that `image.model` names.
 
     Raises:
-        SettingsError: There is no such encoder; the message lists those there are.
-        ModelMissing: Its weights are not there.
+        SettingsError: There is no such encoder; the message lists all encoders.
+        ModelMissing: Its weights are missing.
     """
     kind, _, rest = settings.model.partition(":")
     if kind not in _MAKERS:
-        raise SettingsError(f"image.model: no encoder {settings.model!r}", f"There are: {_FORMS}")
+        raise SettingsError(f"image.model: no encoder {settings.model!r}", f"Use one of: {_FORMS}")
     return _MAKERS[kind](rest, settings, threads)
 
 
 def _bare(name: str, kind: Callable[[int], ImageEncoder]) -> Maker:
-    """The maker of an encoder that has no weights, and so nothing after its name."""
+    """The maker of an encoder without weights, whose name takes no argument."""
 
     def make(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
         if rest:
@@ -72,7 +72,7 @@ def _own(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
 def _torchvision(rest: str, settings: ImageSettings, threads: int) -> ImageEncoder:
     name, _, layer = split_grid(rest)[0].partition("#")
     if name not in ARCHITECTURES:
-        raise SettingsError(f"image.model: no torchvision network {name!r}", f"There are: {', '.join(ARCHITECTURES)}")
+        raise SettingsError(f"image.model: no torchvision network {name!r}", f"Use one of: {', '.join(ARCHITECTURES)}")
     if not layer and rest != name:
         raise SettingsError(f"image.model: {settings.model!r} names no layer", "Write torchvision:NAME#LAYER@7x7")
     return TorchvisionEncoder.open(rest, settings.weights, threads)

@@ -1,4 +1,4 @@
-"""Files of weights: found or plainly missing, and digested, so that a version says which weights it means."""
+"""Finds weights files and computes their digests, which become part of an encoder's version."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from candidates.errors import ModelMissing
 
 
 def weights_file(path: Path, fix: str) -> Path:
-    """The path of a file of weights; raises `ModelMissing` where there is no such file."""
+    """The path of a weights file; raises `ModelMissing` if there is no such file."""
     if not path.is_file():
         raise ModelMissing(f"no model file at {path}", fix)
     return path
 
 
 def sha256_of(path: Path) -> str:
-    """A file's SHA-256, as `sha256sum` prints it."""
+    """A file's SHA-256 in hexadecimal, as `sha256sum` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

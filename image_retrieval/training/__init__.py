@@ -1,5 +1,5 @@
-"""How the fingerprint `own` came to be: photographs, a teacher, and a small network that learns to look past colour.
+"""Trains the fingerprint `own`: from photographs and a teacher, a small network learns to ignore colour.
 
-`python -m image_retrieval.training --photos DIR --teacher FILE --out DIR` makes the shipped weights anew. Nothing here
+`python -m image_retrieval.training --photos DIR --teacher FILE --out DIR` reproduces the shipped weights. Nothing here
 is imported when products are searched.
 """

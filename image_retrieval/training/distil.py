@@ -1,7 +1,8 @@
-"""Distillation: the student's map of a recoloured picture is brought close to the teacher's map of the true one.
+"""Distillation: trains the student's map of a recoloured picture to match the teacher's map of the original picture.
 
-After Hinton, Vinyals and Dean (*Distilling the Knowledge in a Neural Network*, 2015) and, for a middle map, Romero et
-al. (*FitNets: Hints for Thin Deep Nets*, ICLR 2015).
+After G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531, 2015, and,
+for a middle map, A. Romero, N. Ballas, S. Ebrahimi Kahou, A. Chassang, C. Gatta and Y. Bengio, "FitNets: Hints for Thin
+Deep Nets", ICLR 2015.
 """
 
 from __future__ import annotations
@@ -34,29 +35,29 @@ GRID = 7
 """Rows and columns to which the fingerprint's map is averaged."""
 
 _SAMPLE = 2048
-"""Views from which the teachers' channels are standardised."""
+"""Number of views whose statistics standardise the teachers' channels."""
 
 _KEPT_EVERY = 200
-"""Steps between two checkpoints."""
+"""Number of steps between two checkpoints."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the student learns.
+    """How the student is trained.
 
     Attributes:
         epochs: How often it sees every view.
-        batch: Views a step.
-        rate: Rate of learning (AdamW). It rises over the first steps and falls to nothing over the last, and stands
-            still between, so that a longer plan begins as a shorter one does: either can go on from its checkpoints.
+        batch: Views per step.
+        rate: Learning rate (AdamW). It rises over the first steps, is constant in between, and falls to zero over the
+            last steps. So a longer plan begins like a shorter one and can resume from its checkpoints.
         decay: Weight decay.
-        rising: Steps in which the rate rises.
-        falling: Share of the steps in which it falls.
-        halves: Parts of a batch that are worked on at once. Part of the plan, since what comes out depends on it.
+        rising: Number of steps in which the rate rises.
+        falling: Share of the steps in which the rate falls.
+        halves: Number of parts of a batch that are processed in parallel; the result depends on it.
         seed: Seed of weights, order and colours.
-        settled: Whether normalisations keep the statistics they came with, as those of weights read from a file must.
-        shape: The student.
-        recolouring: What happens to its input.
+        settled: Whether normalisation layers keep their statistics, as they must for weights read from a file.
+        shape: The shape of the student.
+        recolouring: The augmentation of its input.
     """
 
     epochs: float = 8.0
@@ -72,17 +73,17 @@ class Plan:
     recolouring: Recolouring = field(default_factory=Recolouring)
 
     def steps(self, views: int) -> int:
-        """How many steps that makes."""
+        """The number of steps for this many views."""
         return max(1, round(self.epochs * views / self.batch))
 
     def slope(self, step: int, steps: int) -> float:
-        """The share of the rate at a step of so many."""
+        """The factor of the learning rate at a step, of `steps` in total."""
         rising, falls = min(self.rising, steps), self.falling * steps
         return min(1.0, (step + 1) / rising, (steps - step) / max(1.0, falls))
 
 
 class Student(nn.Module):
-    """The network that is shipped, and heads to each teacher's channels that are not."""
+    """The network to be shipped (`body`), and a head per teacher, used only for training."""
 
     def __init__(self, shape: Shape, channels: Sequence[int]) -> None:
         super().__init__()
@@ -90,43 +91,43 @@ class Student(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(shape.wide[0], count, 1) for count in channels)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Its own map, and what it takes each teacher's to be."""
+        """Its own map, and its prediction of each teacher's map."""
         maps = self.body(pictures)
         return maps, [head(maps) for head in self.heads]
 
     @classmethod
     def beginning_as(cls, network: nn.Sequential, shape: Shape, targets: Targets, *, itself: bool) -> Student:
-        """A student that begins with the weights of a network.
+        """A student that starts with the weights of a network.
 
         Args:
             network: A body.
             shape: Its shape.
-            targets: What is to be learned.
-            itself: Whether the network is also the teacher: then the head only standardises its channels, as the
-                targets are, and nothing is left to learn but to look past colour.
+            targets: The targets of the training.
+            itself: Whether the network is also the teacher. Then the head initially just standardises its channels, as
+                in the targets, so that all there is left to learn is to ignore colour.
         """
-        made = cls(shape, targets.channels)
-        made.body.load_state_dict(network.state_dict())
+        student = cls(shape, targets.channels)
+        student.body.load_state_dict(network.state_dict())
         if not itself:
-            return made
-        head = made.heads[0]
+            return student
+        head = student.heads[0]
         assert isinstance(head, nn.Conv2d)
         assert head.bias is not None
         scale = 1 / targets.deviations[0].flatten()
         with torch.no_grad():
             head.weight.copy_(torch.diag(scale)[:, :, None, None])
             head.bias.copy_(-targets.means[0].flatten() * scale)
-        return made
+        return student
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """The teachers' maps, every channel standardised.
+    """The teachers' maps, with every channel standardised.
 
     Attributes:
         prepared: Views and maps.
         means: float32 (1, channels, 1, 1) for each teacher.
-        deviations: The same.
+        deviations: Standard deviations, in the same form.
     """
 
     prepared: Prepared
@@ -135,33 +136,35 @@ class Targets:
 
     @classmethod
     def of(cls, prepared: Prepared) -> Targets:
-        """Measures the channels on a sample of the views."""
+        """Computes the channels' statistics on a sample of the views."""
         sample = np.unique(np.linspace(0, len(prepared) - 1, _SAMPLE).astype(np.int64))
-        found = [torch.from_numpy(prepared.taught(at, sample)).float() for at in range(len(prepared.maps))]
-        means = tuple(one.mean((0, 2, 3), keepdim=True) for one in found)
-        deviations = tuple(one.std((0, 2, 3), keepdim=True).clamp(min=1e-4) for one in found)
+        sampled = [torch.from_numpy(prepared.taught(at, sample)).float() for at in range(len(prepared.maps))]
+        means = tuple(maps.mean((0, 2, 3), keepdim=True) for maps in sampled)
+        deviations = tuple(maps.std((0, 2, 3), keepdim=True).clamp(min=1e-4) for maps in sampled)
         return cls(prepared, means, deviations)
 
     @property
     def channels(self) -> list[int]:
-        """How many each teacher has."""
-        return [one.shape[1] for one in self.means]
+        """The number of channels of each teacher."""
+        return [mean.shape[1] for mean in self.means]
 
     def at(self, numbers: NDArray[np.int64]) -> list[Tensor]:
-        """The maps of some views."""
+        """Each teacher's standardised maps of these views."""
         read = (torch.from_numpy(self.prepared.taught(at, numbers)).float() for at in range(len(self.means)))
-        return [(one - mean) / off for one, mean, off in zip(read, self.means, self.deviations, strict=True)]
+        return [
+            (maps - mean) / deviation for maps, mean, deviation in zip(read, self.means, self.deviations, strict=True)
+        ]
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What is known of the products that views show.
+    """What is known about the products that views show.
 
     Attributes:
         products: int64 (views,): the product of each view.
-        groups: int64 (views,): its group, −1 where none is known.
-        scopes: int64 (views,): who says so; groups of two scopes say nothing about each other.
-        weight: Of the loss of pairs beside that of the maps.
+        groups: int64 (views,): its group, −1 if unknown.
+        scopes: int64 (views,): whose group it is; groups of different scopes are not compared.
+        weight: Weight of the pairs' loss relative to the maps' loss.
         sharpness: Inverse temperature of the cosines.
     """
 
@@ -172,7 +175,7 @@ class Known:
     sharpness: float = 20.0
 
     def partners(self, numbers: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:
-        """A view of another variant for each view whose product has one."""
+        """A view of another variant, for each view whose product has one."""
         found = []
         for number in numbers.tolist():
             others = self._members.get(int(self.groups[number]), _NONE)
@@ -189,13 +192,15 @@ class Known:
         return {int(name): part for name, part in zip(names, parts, strict=True) if name >= 0}
 
     def loss(self, maps: Tensor, numbers: NDArray[np.int64]) -> Tensor:
-        """How far variants are from each other among products that are known to be none.
+        """The contrastive loss (InfoNCE) of variants against products that are known not to be variants.
 
-        The contrast of van den Oord, Li and Vinyals (*Representation Learning with Contrastive Predictive Coding*,
-        2018). A pair of which nothing is known, such as one of two sellers' groups, counts neither way.
+        A. van den Oord, Y. Li and O. Vinyals, "Representation Learning with Contrastive Predictive Coding",
+        arXiv:1807.03748, 2018. An unjudged pair, such as one from two sellers' groups, is not counted at all.
         """
         rows = normalize(adaptive_avg_pool2d(maps.float(), GRID).flatten(1))
-        products, groups, scopes = (torch.from_numpy(one[numbers]) for one in (self.products, self.groups, self.scopes))
+        products, groups, scopes = (
+            torch.from_numpy(values[numbers]) for values in (self.products, self.groups, self.scopes)
+        )
         known = (groups[:, None] >= 0) & (groups[None, :] >= 0) & (scopes[:, None] == scopes[None, :])
         same = known & (groups[:, None] == groups[None, :]) & (products[:, None] != products[None, :])
         other = known & (groups[:, None] != groups[None, :])
@@ -211,43 +216,43 @@ class Known:
 _NONE = np.zeros(0, np.int64)
 
 
-def apart(made: Tensor, wanted: Tensor) -> Tensor:
-    """How far a map is from the teacher's: half the squared error cell by cell, and the grid's squared distance.
+def apart(predicted: Tensor, target: Tensor) -> Tensor:
+    """The loss of a map: half the mean squared error per cell, plus the squared distance of the 7×7 grids.
 
-    The grid is what is searched by: both are averaged to 7×7 and brought to length one as a whole.
+    The grid, averaged and normalised as a whole, is what is searched.
     """
-    rows = [normalize(adaptive_avg_pool2d(one, GRID).flatten(1)) for one in (made, wanted)]
-    return ((made - wanted) ** 2).mean() / 2 + ((rows[0] - rows[1]) ** 2).sum(1).mean()
+    rows = [normalize(adaptive_avg_pool2d(maps, GRID).flatten(1)) for maps in (predicted, target)]
+    return ((predicted - target) ** 2).mean() / 2 + ((rows[0] - rows[1]) ** 2).sum(1).mean()
 
 
 def scaled(views: NDArray[np.uint8], recolouring: Recolouring | None, draw: torch.Generator) -> Tensor:
-    """Views as the student's input: recoloured, then scaled by ImageNet's mean and deviation."""
+    """Views as the student's input: recoloured, then normalised with ImageNet's mean and deviation."""
     pictures = torch.from_numpy(np.ascontiguousarray(views.transpose(0, 3, 1, 2))).float() / 255
     if recolouring is not None:
         pictures = recolouring(pictures, draw)
-    mean, off = (torch.from_numpy(one)[:, None, None] for one in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-    return (pictures - mean) / off
+    mean, deviation = (torch.from_numpy(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    return (pictures - mean) / deviation
 
 
 def new_student(plan: Plan, targets: Targets) -> Student:
-    """A student that knows nothing yet; its weights follow from the plan's seed."""
+    """An untrained student, whose weights are determined by the plan's seed."""
     torch.manual_seed(plan.seed)
     return Student(plan.shape, targets.channels)
 
 
 @dataclass
 class Distillation:
-    """A student under way; all of it goes into a checkpoint.
+    """A training run; its state is saved in checkpoints.
 
     Attributes:
-        plan: How it learns.
-        targets: What it learns from.
-        folder: Where checkpoint and curve are kept.
+        plan: How the student is trained.
+        targets: The teachers' maps.
+        folder: The folder for checkpoint and curve.
         student: The network.
-        known: Groups of the products shown, where there are any.
-        optimiser: Its optimiser.
-        done: Steps done.
-        curve: Step, loss, and seconds of processor time used so far.
+        known: The known groups of the products shown, or None.
+        optimiser: The optimiser.
+        done: Number of steps done.
+        curve: Step, loss, and processor seconds used so far.
     """
 
     plan: Plan
@@ -268,30 +273,31 @@ class Distillation:
 
     @property
     def checkpoint(self) -> Path:
-        """The file that a run goes on from."""
+        """The checkpoint's file."""
         return self.folder / "checkpoint.pt"
 
     def resume(self) -> bool:
-        """Goes on from a checkpoint, where there is one.
+        """Loads the checkpoint if there is one; returns whether there is.
 
         Raises:
-            VariantsError: It was written under another plan.
+            VariantsError: The checkpoint belongs to another plan.
         """
         if not self.checkpoint.is_file():
             return False
         kept = torch.load(self.checkpoint, weights_only=True)
         if kept["plan"] != repr(self._facts()):
             raise VariantsError(
-                f"{self.checkpoint} was written with other settings", "Name another folder with --out, or delete it"
+                f"{self.checkpoint} was written with other settings", "Use another folder with --out, or delete it"
             )
         self.student.load_state_dict(kept["student"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        self.done, self.curve = kept["done"], [tuple(one) for one in kept["curve"]]
+        self.done, self.curve = kept["done"], [tuple(point) for point in kept["curve"]]
         steps = self.plan.steps(len(self.targets.prepared))
         if self.done > steps or self.plan.slope(self.done - 1, kept["steps"]) != self.plan.slope(self.done - 1, steps):
             raise VariantsError(
-                f"{self.checkpoint} is at step {self.done:,}, where a plan of {steps:,} steps would have fallen lower",
-                "Plan more epochs, or name another folder with --out",
+                f"{self.checkpoint} is at step {self.done:,}, where the learning rate of a plan of {steps:,} steps is "
+                "already lower",
+                "Plan more epochs, or use another folder with --out",
             )
         return True
 
@@ -313,8 +319,8 @@ class Distillation:
         table.writerows((step, f"{loss:.5f}", f"{seconds:.0f}") for step, loss, seconds in self.curve)
         write_text(self.folder / "curve.csv", out.getvalue())
 
-    def run(self, said: Callable[[str], None]) -> Student:
-        """Learns to the end of the plan, checkpoints on the way, and returns the student."""
+    def run(self, report: Callable[[str], None]) -> Student:
+        """Trains to the end of the plan, writing checkpoints, and returns the student."""
         views = len(self.targets.prepared)
         steps = self.plan.steps(views)
         before = self.curve[-1][2] if self.curve else 0.0
@@ -332,7 +338,7 @@ class Distillation:
                     if self.done % _KEPT_EVERY == 0 or self.done == steps:
                         used = before + time.process_time() - began
                         self.curve.append((self.done, float(np.mean(losses)), used))
-                        said(f"step {self.done:,} of {steps:,}: loss {np.mean(losses):.4f}, {used:,.0f} processor s")
+                        report(f"step {self.done:,} of {steps:,}: loss {np.mean(losses):.4f}, {used:,.0f} processor s")
                         losses = []
                         self.keep()
         finally:
@@ -348,17 +354,17 @@ class Distillation:
             pool.submit(self._learn, at, part, share)
             for at, (part, share) in enumerate(zip(parts, shares, strict=True))
         ]
-        losses = [one.result() for one in work]
-        for mine, *others in zip(*(part.parameters() for part in parts), strict=True):
-            for other in others:
-                mine.grad.add_(other.grad)
-            mine.grad.div_(len(parts))
+        losses = [future.result() for future in work]
+        for parameter, *copies in zip(*(part.parameters() for part in parts), strict=True):
+            for copy in copies:
+                parameter.grad.add_(copy.grad)
+            parameter.grad.div_(len(parts))
         nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.optimiser.step()
         return float(np.mean(losses))
 
     def _learn(self, at: int, part: Student, numbers: NDArray[np.int64]) -> float:
-        """Loss and gradients of one part of a batch."""
+        """Computes the loss and the gradients of one part of a batch."""
         draw = torch.Generator().manual_seed((self.plan.seed * 1_000_003 + self.done) * 16 + at)
         if self.known is not None:
             chance = np.random.default_rng((self.plan.seed, self.done, at))
@@ -371,15 +377,16 @@ class Distillation:
                 module.train(not isinstance(module, nn.BatchNorm2d))
         part.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16):
-            maps, made = part(pictures.contiguous(memory_format=torch.channels_last))
-        loss = torch.stack([apart(one.float(), target) for one, target in zip(made, wanted, strict=True)]).mean()
+            maps, predictions = part(pictures.contiguous(memory_format=torch.channels_last))
+        losses = [apart(prediction.float(), target) for prediction, target in zip(predictions, wanted, strict=True)]
+        loss = torch.stack(losses).mean()
         if self.known is not None:
             loss = loss + self.known.weight * self.known.loss(maps, numbers)
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
     def _numbers(self, step: int) -> NDArray[np.int64]:
-        """The views of a step: every view once in each round, in an order of the round's own."""
+        """The views of a step: every view once per epoch, in a new order in each epoch."""
         views, batch = len(self.targets.prepared), self.plan.batch
         places = np.arange(step * batch, (step + 1) * batch)
         found = np.empty(batch, np.int64)
@@ -395,13 +402,13 @@ class Distillation:
         return self._orders[turn]
 
     def _facts(self) -> dict[str, Any]:
-        """What a checkpoint must have in common with a plan that goes on from it."""
+        """What a plan must have in common with a checkpoint to resume from it."""
         facts = asdict(self.plan) | {"views": len(self.targets.prepared), "channels": self.targets.channels}
         del facts["epochs"]
         return facts
 
 
 def _share(part: nn.Module, whole: nn.Module) -> None:
-    """Lets a copy's parameters be the whole's own, so that one step moves both; gradients stay apart."""
+    """Makes a copy share the parameters of the whole, so that one step updates both; gradients stay separate."""
     for mine, theirs in zip(part.parameters(), whole.parameters(), strict=True):
         mine.data = theirs.data

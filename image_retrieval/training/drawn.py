@@ -1,6 +1,6 @@
-"""Things that are no clothes, drawn at random: mugs, shoes, furniture, lamps, bottles, bags and shapes without a name.
+"""Draws random things other than clothes: mugs, shoes, furniture, lamps, bottles, bags and abstract shapes.
 
-The photographs show clothes alone. A network that never saw anything else would forget what its teacher knows of
+The photographs only show clothes. A network trained on nothing else would not learn what its teacher knows about
 handles, legs and soles.
 """
 
@@ -18,7 +18,7 @@ _SIDE = 320
 """Width and height of a drawn picture, in pixels."""
 
 _LARGER = 2
-"""Pictures are drawn so many times larger and then shrunk, which smooths their edges."""
+"""Pictures are drawn this many times larger and then reduced, which smooths their edges."""
 
 Draw = np.random.Generator
 Colour = tuple[int, int, int]
@@ -26,7 +26,7 @@ Points = Sequence[tuple[float, float]]
 
 
 class Pen:
-    """Draws on a square whose sides are one long; (0, 0) is at the top left."""
+    """Draws on a unit square; (0, 0) is the top left corner."""
 
     def __init__(self, image: Image, draw: Draw) -> None:
         from PIL import ImageDraw
@@ -37,42 +37,43 @@ class Pen:
         self.body, self.second = colour(draw), colour(draw)
 
     def polygon(self, points: Points, fill: Colour) -> None:
-        """A filled polygon."""
+        """Draws a filled polygon."""
         self.pen.polygon([(x * self.side, y * self.side) for x, y in points], fill=fill)
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: Colour, radius: float = 0.0) -> None:
-        """A filled rectangle, its corners round if wanted."""
-        corners = [one * self.side for one in (min(left, right), min(top, bottom), max(left, right), max(top, bottom))]
+        """Draws a filled rectangle, with corners of this radius."""
+        edges = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+        corners = [edge * self.side for edge in edges]
         self.pen.rounded_rectangle(corners, radius * self.side, fill=fill)
 
     def oval(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
-        """A filled ellipse."""
-        self.pen.ellipse([one * self.side for one in (left, top, right, bottom)], fill=fill)
+        """Draws a filled ellipse."""
+        self.pen.ellipse([edge * self.side for edge in (left, top, right, bottom)], fill=fill)
 
     def ring(self, left: float, top: float, right: float, bottom: float, width: float, fill: Colour) -> None:
-        """An ellipse's outline."""
-        corners = [one * self.side for one in (left, top, right, bottom)]
+        """Draws the outline of an ellipse."""
+        corners = [edge * self.side for edge in (left, top, right, bottom)]
         self.pen.ellipse(corners, outline=fill, width=max(1, round(width * self.side)))
 
     def line(self, points: Points, width: float, fill: Colour) -> None:
-        """A line through points."""
+        """Draws a line through points."""
         at = [(x * self.side, y * self.side) for x, y in points]
         self.pen.line(at, fill=fill, width=max(1, round(width * self.side)), joint="curve")
 
     def between(self, low: float, high: float) -> float:
-        """A number drawn from a range."""
+        """A random number from a range."""
         return float(self.draw.uniform(low, high))
 
     def chance(self, share: float) -> bool:
-        """True in so many cases of one."""
+        """True with this probability."""
         return bool(self.draw.random() < share)
 
 
 def drawn(draw: Draw) -> Image:
-    """Draws one thing of a random kind on a plain ground."""
+    """Draws one thing of a random kind on a plain background."""
     from PIL import Image, ImageFilter
 
-    ground = (255, 255, 255) if draw.random() < 0.6 else tuple(int(one) for one in draw.integers(180, 250, 3))
+    ground = (255, 255, 255) if draw.random() < 0.6 else tuple(int(value) for value in draw.integers(180, 250, 3))
     image = Image.new("RGB", (_SIDE * _LARGER,) * 2, ground)
     pen = Pen(image, draw)
     _KINDS[int(draw.integers(len(_KINDS)))](pen)
@@ -83,7 +84,7 @@ def drawn(draw: Draw) -> Image:
 
 
 def colour(draw: Draw) -> Colour:
-    """Any colour, greys and dark ones as likely as bright ones."""
+    """A random colour; greys and dark colours are as likely as bright ones."""
     import colorsys
 
     red, green, blue = colorsys.hsv_to_rgb(draw.random(), draw.random() ** 1.5, 0.1 + 0.9 * draw.random())
@@ -91,7 +92,7 @@ def colour(draw: Draw) -> Colour:
 
 
 def _lit(image: Image, draw: Draw) -> Image:
-    """Light from one side, and a little grain."""
+    """Adds light from one side and a little noise."""
     from PIL import Image as Pictures
 
     pixels = np.asarray(image, np.float32)
@@ -100,12 +101,12 @@ def _lit(image: Image, draw: Draw) -> Image:
     light = 1 + across * side[None, :, None] + down * side[:, None, None]
     grain = draw.normal(0, draw.uniform(0, 4), pixels.shape).astype(np.float32)
     thing = (pixels.min(axis=2, keepdims=True) < 250).astype(np.float32)
-    made = pixels * (1 + thing * (light - 1)) + thing * grain
-    return Pictures.fromarray(made.clip(0, 255).astype(np.uint8))
+    lit = pixels * (1 + thing * (light - 1)) + thing * grain
+    return Pictures.fromarray(lit.clip(0, 255).astype(np.uint8))
 
 
 def _darker(fill: Colour, share: float = 0.7) -> Colour:
-    red, green, blue = (round(one * share) for one in fill)
+    red, green, blue = (round(value * share) for value in fill)
     return red, green, blue
 
 
@@ -234,7 +235,7 @@ def _bag(pen: Pen) -> None:
 
 
 def _nameless(pen: Pen) -> None:
-    """A closed outline, the same on both sides, of two to four harmonics."""
+    """A closed, symmetric outline of a few harmonics."""
     turns = np.linspace(-np.pi / 2, np.pi / 2, 40)
     waves = [pen.between(-0.06, 0.06) * np.cos(step * (turns + np.pi / 2)) for step in range(1, 7)]
     reach = 0.25 + sum(waves[1:], waves[0])
@@ -251,7 +252,7 @@ def _nameless(pen: Pen) -> None:
 
 
 def _print(pen: Pen, left: float, top: float, right: float, bottom: float) -> None:
-    """Stripes, dots, a patch or nothing within a box."""
+    """Draws stripes, dots, a patch or nothing within a box."""
     style, fill = pen.draw.integers(5), colour(pen.draw)
     count = int(pen.draw.integers(2, 7))
     if style == 0:

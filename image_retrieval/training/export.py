@@ -1,4 +1,4 @@
-"""Writes the student as ONNX, weights in half precision, and reads it back."""
+"""Writes the student as ONNX with weights in half precision, and reads it back."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 OPSET = 15
 
-OUTPUT, MAP = "grid7", "map14"
-"""The fingerprint, and the map that it is averaged from."""
+OUTPUT = "grid7"
+"""The name of the fingerprint's output."""
 
 
 @dataclass
 class _Graph:
-    """A network under way.
+    """A network that is being written.
 
     Attributes:
-        onnx: The package.
-        nodes: What is computed, in order.
+        onnx: The package `onnx`.
+        nodes: The operations, in order.
         numbers: The weights.
     """
 
@@ -37,18 +37,18 @@ class _Graph:
     numbers: list[Any] = field(default_factory=list)
 
     def add(self, kind: str, entries: list[str], out: str = "", **options: Any) -> str:
-        """Adds a node and returns the name of what it makes."""
+        """Adds a node and returns the name of its output."""
         name = out or f"t{len(self.nodes)}"
         self.nodes.append(self.onnx.helper.make_node(kind, entries, [name], **options))
         return name
 
     def constant(self, name: str, values: NDArray[np.floating]) -> str:
-        """Keeps weights as float16 and has them widened when the network is opened."""
+        """Adds weights as float16, with a node that converts them to float32 when the network is loaded."""
         self.numbers.append(self.onnx.numpy_helper.from_array(values.astype(np.float16), name))
         return self.add("Cast", [name], f"{name}.wide", to=self.onnx.TensorProto.FLOAT)
 
     def convolution(self, entry: str, layer: Any, name: str) -> str:
-        """A convolution with its normalisation multiplied in."""
+        """Adds a convolution with its normalisation folded in."""
         from image_retrieval.training.network import folded
 
         kernel, bias = folded(layer)
@@ -62,20 +62,20 @@ def write_onnx(network: nn.Sequential, side: int, file: Path, grid: int = 7) -> 
     """Writes a body as an ONNX file: pictures `x` (n, 3, side, side) to `grid7` (n, channels, 7, 7).
 
     Args:
-        network: The body, trained.
+        network: The trained body.
         side: Width and height of its input.
-        file: Written atomically.
+        file: The file, which is written atomically.
         grid: Rows and columns of the averaged map.
     """
     onnx = onnx_package()
     graph = _Graph(onnx)
-    made = "x"
+    maps = "x"
     channels = 3
     for at, layer in enumerate(network):
-        made = _layer(graph, made, layer, f"layer{at}")
+        maps = _layer(graph, maps, layer, f"layer{at}")
         channels = _channels(layer, channels)
     window = side // 8 // grid
-    graph.add("AveragePool", [made], OUTPUT, kernel_shape=[window, window], strides=[window, window])
+    graph.add("AveragePool", [maps], OUTPUT, kernel_shape=[window, window], strides=[window, window])
     entry = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3, side, side])
     out = onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", channels, grid, grid])
     whole = onnx.helper.make_graph(graph.nodes, "own", [entry], [out], graph.numbers)
@@ -87,30 +87,31 @@ def write_onnx(network: nn.Sequential, side: int, file: Path, grid: int = 7) -> 
 
 
 def _channels(layer: Any, channels: int) -> int:
-    """The channels that a layer makes: a residual's are those that came in."""
+    """The number of output channels of a layer; a residual block keeps its number of input channels."""
     return channels if hasattr(layer, "widen") else int(layer.around.convolution.out_channels)
 
 
 def _layer(graph: _Graph, entry: str, layer: Any, name: str) -> str:
     if not hasattr(layer, "widen"):
         return graph.add("Relu", [graph.convolution(entry, layer.around, f"{name}.around")])
-    made = graph.add("Relu", [graph.convolution(entry, layer.narrow, f"{name}.narrow")])
-    made = graph.add("Relu", [graph.convolution(made, layer.around, f"{name}.around")])
-    made = graph.convolution(made, layer.widen, f"{name}.widen")
-    return graph.add("Relu", [graph.add("Add", [entry, made])])
+    maps = graph.add("Relu", [graph.convolution(entry, layer.narrow, f"{name}.narrow")])
+    maps = graph.add("Relu", [graph.convolution(maps, layer.around, f"{name}.around")])
+    maps = graph.convolution(maps, layer.widen, f"{name}.widen")
+    return graph.add("Relu", [graph.add("Add", [entry, maps])])
 
 
 def read_onnx(file: Path) -> nn.Sequential:
-    """Reads a body that `write_onnx` wrote, to learn on from it.
+    """Reads a body that `write_onnx` wrote, to train it further.
 
-    Normalisations were multiplied into the convolutions; they come back as ones that change nothing at first.
+    Its normalisations were folded into the convolutions, so the ones created here initially have no effect.
     """
     import torch
 
     from image_retrieval.training.network import Convolution, body
 
     onnx = onnx_package()
-    numbers = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(str(file)).graph.initializer}
+    initializers = onnx.load(str(file)).graph.initializer
+    numbers = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in initializers}
     network = body(shape_of(numbers))
     for name, layer in _convolutions(network):
         assert isinstance(layer, Convolution)
@@ -118,25 +119,26 @@ def read_onnx(file: Path) -> nn.Sequential:
         with torch.no_grad():
             layer.convolution.weight.copy_(kernel)
             layer.norm.bias.copy_(bias)
-            # So that the variance and the small number added to it give one.
+            # So that the variance and the epsilon added to it sum to one.
             assert layer.norm.running_var is not None
             layer.norm.running_var.fill_(1 - layer.norm.eps)
     return network
 
 
 def _convolutions(network: nn.Sequential) -> Iterator[tuple[str, Any]]:
-    """Every convolution by the name that it has in the file."""
+    """The convolutions with their names in the file."""
     for at, layer in enumerate(network):
         parts = ("narrow", "around", "widen") if hasattr(layer, "widen") else ("around",)
         yield from ((f"layer{at}.{part}", getattr(layer, part)) for part in parts)
 
 
 def shape_of(numbers: dict[str, NDArray[Any]]) -> Any:
-    """The shape of the network whose weights these are."""
+    """The shape of the network with these weights."""
     from image_retrieval.training.network import Shape
 
-    residual = [f"layer{at}.narrow.kernel" in numbers for at in range(len({one.split(".")[0] for one in numbers}))]
-    halvings = [at for at, one in enumerate(residual) if not one]
+    layers = len({name.split(".")[0] for name in numbers})
+    residual = [f"layer{at}.narrow.kernel" in numbers for at in range(layers)]
+    halvings = [at for at, is_residual in enumerate(residual) if not is_residual]
 
     def width(at: int, part: str) -> int:
         return int(numbers[f"layer{at}.{part}.kernel"].shape[0])

@@ -1,4 +1,4 @@
-"""The student: a small convolutional network of plain and bottleneck convolutions."""
+"""The student: a small convolutional network of plain convolutions and bottleneck residual blocks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from torch.nn.functional import relu
 from image_retrieval.training.prepared import SIDE
 
 CELLS = SIDE // 8
-"""Rows and columns of its map, an eighth of its input's."""
+"""Rows and columns of its map, one eighth of its input's."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How wide and deep the network is.
+    """The width and depth of the network.
 
     Attributes:
         stem: Channels after the first halving (56×56).
-        middle: Channels after the second (28×28), and the inner ones of its residuals.
-        wide: Channels after the third (14×14), and the inner ones of its residuals; the first is the fingerprint's.
-        blocks: Residuals at 28×28 and at 14×14.
+        middle: Channels after the second halving (28×28), and the inner channels of its residual blocks.
+        wide: Channels after the third halving (14×14), which are the fingerprint's, and the inner channels of its
+            residual blocks.
+        blocks: Number of residual blocks at 28×28 and at 14×14.
     """
 
     stem: int = 32
@@ -32,7 +33,7 @@ class Shape:
 
 
 class Convolution(nn.Module):
-    """A convolution, normalised over the batch."""
+    """A convolution with batch normalisation."""
 
     def __init__(self, entry: int, out: int, side: int = 1, stride: int = 1) -> None:
         super().__init__()
@@ -40,13 +41,16 @@ class Convolution(nn.Module):
         self.norm = nn.BatchNorm2d(out)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Applies it."""
-        made: Tensor = self.norm(self.convolution(maps))
-        return made
+        """Applies the layer."""
+        normalised: Tensor = self.norm(self.convolution(maps))
+        return normalised
 
 
 class Residual(nn.Module):
-    """Narrow, look around, widen, and add to what came in (He et al., *Deep Residual Learning*, CVPR 2016)."""
+    """A bottleneck residual block.
+
+    K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
+    """
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
@@ -55,7 +59,7 @@ class Residual(nn.Module):
         self.widen = Convolution(inner, width)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Applies it."""
+        """Applies the layer."""
         return relu(maps + self.widen(relu(self.around(relu(self.narrow(maps))))))
 
 
@@ -67,12 +71,12 @@ class Halving(nn.Module):
         self.around = Convolution(entry, out, 3, 2)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Applies it."""
+        """Applies the layer."""
         return relu(self.around(maps))
 
 
 def body(shape: Shape) -> nn.Sequential:
-    """What is shipped: pictures (n, 3, 112, 112), scaled by ImageNet's mean and deviation, to maps (n, c, 14, 14)."""
+    """The network to be shipped: pictures (n, 3, 112, 112), normalised as for ImageNet, to maps (n, c, 14, 14)."""
     (middle, narrow), (wide, inner) = shape.middle, shape.wide
     return nn.Sequential(
         Halving(3, shape.stem),
@@ -84,15 +88,15 @@ def body(shape: Shape) -> nn.Sequential:
 
 
 def weights(network: nn.Module) -> int:
-    """How many numbers are learned."""
-    return sum(one.numel() for one in network.parameters())
+    """The number of trainable weights."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def shape_in(network: nn.Sequential) -> Shape:
     """The shape of a body."""
     layers = list(network)
     residual = [isinstance(layer, Residual) for layer in layers]
-    last = [at for at, one in enumerate(residual) if not one][-1]
+    last = [at for at, is_residual in enumerate(residual) if not is_residual][-1]
 
     def width(layer: nn.Module) -> int:
         convolution: Convolution = getattr(layer, "narrow", None) or layer.around  # type: ignore[assignment]
@@ -107,7 +111,7 @@ def shape_in(network: nn.Sequential) -> Shape:
 
 
 def folded(convolution: Convolution) -> tuple[Tensor, Tensor]:
-    """The weights and biases of a convolution with its settled normalisation multiplied in."""
+    """The weights and biases of a convolution with its normalisation folded in."""
     norm = convolution.norm
     assert norm.running_mean is not None
     assert norm.running_var is not None

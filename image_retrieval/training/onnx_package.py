@@ -1,4 +1,4 @@
-"""The package `onnx`, which writes networks and takes them apart; running them needs onnxruntime alone."""
+"""Imports the package `onnx`, which reads and writes networks; running them only needs onnxruntime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures that are learned from: photographs in a folder, and drawn things that are no clothes."""
+"""The training pictures: photographs in a folder, and drawn things other than clothes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TABLE = "images.csv"
-"""The table of photographs: its column `image` names them, without the ending of the file."""
+"""The table of photographs: its column `image` has their names, without file extensions."""
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 _SIZE = (448, 448)
-"""Photographs are decoded no larger than this needs."""
+"""The size that photographs are decoded for."""
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """Pictures by number: photographs first, drawn ones after them.
+    """Pictures by number: first the photographs, then the drawn ones.
 
     Attributes:
-        photos: Files of the photographs, in the order of their names.
-        drawings: How many are drawn.
-        seed: Seed of what is drawn.
+        photos: Files of the photographs, sorted by name.
+        drawings: Number of drawn pictures.
+        seed: Seed of the drawings.
     """
 
     photos: Sequence[Path]
@@ -44,15 +44,15 @@ class Subjects:
         return len(self.photos) + self.drawings
 
     def key(self, number: int) -> int:
-        """A number that follows from what the picture is, and not from how many others there are."""
+        """A seed that depends only on the picture itself, not on how many others there are."""
         name = self.photos[number].stem if number < len(self.photos) else f"drawn {number - len(self.photos)}"
         return zlib.crc32(f"{self.seed} {name}".encode())
 
     def picture(self, number: int) -> Image:
-        """Opens a photograph, or draws.
+        """Opens a photograph, or draws a picture.
 
         Raises:
-            PictureError: The photograph is broken.
+            PictureError: The photograph can't be used.
         """
         if number >= len(self.photos):
             return drawn(np.random.default_rng(self.key(number)))
@@ -63,10 +63,10 @@ class Subjects:
 
 
 def photographs(folder: Path) -> list[Path]:
-    """The photographs of a folder: those there that its `images.csv` lists, or every picture file in it.
+    """The photographs in a folder: those that its `images.csv` lists, or without one, all picture files.
 
     Raises:
-        VariantsError: The folder holds none.
+        VariantsError: The folder contains no photograph.
     """
     files = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _ENDINGS}
     table = folder / TABLE

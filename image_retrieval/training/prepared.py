@@ -1,4 +1,4 @@
-"""What the student learns from, made once and kept: every view in small, and the teachers' maps of it."""
+"""The training data, computed once and stored: every view at a reduced size, and the teachers' maps of it."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from image_retrieval.training.teacher import Teacher
 
 SIDE = 112
-"""Width and height of what the student sees."""
+"""Width and height of the student's input."""
 
 RECIPE = 1
-"""Changes whenever views would be made otherwise."""
+"""Changes whenever views are computed differently."""
 
 _PART = 128
-"""Pictures of one part: what a kill loses at most."""
+"""Pictures per part, which is the most that a kill can lose."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Views and maps by number, mapped from files.
+    """Views and maps by number, memory-mapped.
 
     Attributes:
-        views: uint8 (n, 112, 112, 3) in parts.
-        subjects: int64 (n,): the number of the picture that each view is of.
-        maps: For each teacher float16 (n, channels, rows, columns) in parts.
-        starts: Number of the first view of each part, and of all views at the end.
+        views: uint8 (n, 112, 112, 3), in parts.
+        subjects: int64 (n,): the number of each view's picture.
+        maps: For each teacher, float16 (n, channels, rows, columns), in parts.
+        starts: The number of the first view of each part, and the number of all views at the end.
     """
 
     views: tuple[NDArray[np.uint8], ...]
@@ -54,11 +54,11 @@ class Prepared:
         return int(self.starts[-1])
 
     def seen(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Some of the views."""
+        """The views with these numbers."""
         return self._of(self.views, numbers)
 
     def taught(self, teacher: int, numbers: NDArray[np.int64]) -> NDArray[np.float16]:
-        """A teacher's maps of some of the views."""
+        """A teacher's maps of the views with these numbers."""
         return self._of(self.maps[teacher], numbers)
 
     def _of(self, parts: Sequence[NDArray[Any]], numbers: NDArray[np.int64]) -> NDArray[Any]:
@@ -67,25 +67,24 @@ class Prepared:
 
 
 def prepare(
-    subjects: Subjects, teachers: Sequence[Teacher], folder: Path, threads: int, said: Callable[[str], None]
+    subjects: Subjects, teachers: Sequence[Teacher], folder: Path, threads: int, report: Callable[[str], None]
 ) -> Prepared:
-    """Makes views and maps part by part; parts that are there already are kept.
+    """Computes views and maps part by part; existing parts are kept.
 
     Raises:
-        VariantsError: The folder holds what was made of other pictures or by other teachers, or no picture can be
-            opened.
+        VariantsError: The folder contains data of other pictures or teachers, or no picture can be opened.
     """
     _same_recipe(folder, subjects, teachers)
     starts = range(0, len(subjects), _PART)
     for at, start in enumerate(starts):
         files = _files(folder, at, len(teachers))
         if not all(file.is_file() for file in files):
-            made = _part(subjects, range(start, min(start + _PART, len(subjects))), teachers, threads, said)
-            for file, values in zip(files, made, strict=True):
+            arrays = _part(subjects, range(start, min(start + _PART, len(subjects))), teachers, threads, report)
+            for file, values in zip(files, arrays, strict=True):
                 with atomic(file) as temporary, temporary.open("wb") as out:
                     np.save(out, values)
         if at % 8 == 7 or at == len(starts) - 1:
-            said(f"views and maps: {min(start + _PART, len(subjects)):,} of {len(subjects):,} pictures")
+            report(f"views and maps: {min(start + _PART, len(subjects)):,} of {len(subjects):,} pictures")
     return _opened(folder, len(starts), len(teachers))
 
 
@@ -98,7 +97,7 @@ def _same_recipe(folder: Path, subjects: Subjects, teachers: Sequence[Teacher]) 
     file = folder / "recipe.json"
     if file.is_file() and json.loads(file.read_text("utf-8")) != recipe:
         raise VariantsError(
-            f"{folder} holds views of other pictures, or maps of other teachers", "Name another folder with --out"
+            f"{folder} contains views of other pictures, or maps of other teachers", "Use another folder with --out"
         )
     write_json(file, recipe)
 
@@ -109,21 +108,21 @@ def _files(folder: Path, part: int, teachers: int) -> list[Path]:
 
 
 def _part(
-    subjects: Subjects, numbers: range, teachers: Sequence[Teacher], threads: int, said: Callable[[str], None]
+    subjects: Subjects, numbers: range, teachers: Sequence[Teacher], threads: int, report: Callable[[str], None]
 ) -> list[NDArray[Any]]:
-    made = [one for one in each(partial(_subject, subjects, teachers, said), numbers, threads) if one]
-    if not made:
-        raise VariantsError(f"none of {len(numbers)} pictures can be opened", "Look at what was said about them above")
-    return [np.concatenate([one[at] for one in made]) for at in range(2 + len(teachers))]
+    usable = [arrays for arrays in each(partial(_subject, subjects, teachers, report), numbers, threads) if arrays]
+    if not usable:
+        raise VariantsError(f"none of {len(numbers)} pictures can be opened", "Fix the problems reported above")
+    return [np.concatenate([arrays[at] for arrays in usable]) for at in range(2 + len(teachers))]
 
 
 def _subject(
-    subjects: Subjects, teachers: Sequence[Teacher], said: Callable[[str], None], number: int
+    subjects: Subjects, teachers: Sequence[Teacher], report: Callable[[str], None], number: int
 ) -> list[NDArray[Any]] | None:
     try:
         image: Image = subjects.picture(number)
     except PictureError as error:
-        said(f"left out: {error}")
+        report(f"left out: {error}")
         return None
     views = views_of(image, np.random.default_rng(subjects.key(number)))
     small = np.stack([padded(view, SIDE, SIDE) for view in views])

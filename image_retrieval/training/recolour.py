@@ -1,7 +1,7 @@
-"""Recolouring: what makes a network look past colour, by which variants differ.
+"""Recolouring, which teaches a network to ignore colour, because variants differ in it.
 
-The student sees recoloured pictures, its teacher the true ones; what the teacher's map owes to colour can't be told
-from such an input, and is left out of what the student learns.
+The student sees recoloured pictures, its teacher the original ones. What depends on colour in the teacher's map can't
+be predicted from a recoloured picture, so the student does not learn it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-# Brightness and two axes of colour (NTSC's YIQ): turning the last two about each other turns the hue.
+# Brightness and two colour axes (NTSC's YIQ): rotating the last two rotates the hue.
 _TO_AXES = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
@@ -22,12 +22,12 @@ class Recolouring:
     """How pictures are recoloured.
 
     Attributes:
-        share: Of the pictures; the others keep their colours.
-        saturation: Greatest factor of saturation; the least is none.
-        gamma: The exponent lies between its inverse and this.
-        channel: Red, green and blue are scaled by one ± this.
-        gain: All three are scaled by a factor between one less this and one more half of it.
-        inverted: Share of the recoloured pictures whose dark and light change places.
+        share: Share of the pictures that are recoloured.
+        saturation: Maximum factor of the saturation; the minimum is zero.
+        gamma: Maximum exponent; the minimum is its inverse.
+        channel: Red, green and blue are each scaled by a factor from 1 − `channel` to 1 + `channel`.
+        gain: All three are scaled by one factor from 1 − `gain` to 1 + `gain` / 2.
+        inverted: Share of the recoloured pictures in which dark and light are exchanged.
     """
 
     share: float = 0.85
@@ -42,10 +42,10 @@ class Recolouring:
 
         Args:
             pictures: float32 (n, 3, rows, columns), 0 to 1, RGB.
-            draw: Where chance comes from.
+            draw: The random generator.
 
         Returns:
-            The same shape and range.
+            Pictures of the same shape and range.
         """
         import torch
 
@@ -65,7 +65,7 @@ class Recolouring:
         return torch.where(recoloured, mixed.view_as(pictures), pictures)
 
     def _matrices(self, between: Callable[[float, float], Tensor]) -> Tensor:
-        """One matrix (3, 3) a picture: a turn of the hue and a factor of the saturation."""
+        """One (3, 3) matrix per picture, which rotates the hue and scales the saturation."""
         import torch
 
         angle, factor = between(-torch.pi, torch.pi)[:, 0], between(0, self.saturation)[:, 0]

@@ -1,4 +1,4 @@
-"""Views of a picture: whole, and parts of it, as shops frame the same thing differently."""
+"""Views of a picture: the whole and parts of it, because shops frame the same thing differently."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 VIEWS = 6
-"""Views of each picture."""
+"""Number of views of each picture."""
 
 _LEAST_SIDE = 0.5
-"""Least side of a part, of the picture's."""
+"""Minimum side of a part, as a share of the picture's."""
 
-_SHEER = 0.25
-"""Share of the parts that stand small on a white ground."""
+_ON_WHITE = 0.25
+"""Share of the parts that are placed on a larger white background."""
 
 
 def views_of(image: Image, draw: np.random.Generator, count: int = VIEWS) -> list[Image]:
-    """The whole picture and parts of it; half of them, by chance, left for right.
+    """The whole picture and parts of it; each is mirrored with probability one half.
 
-    They are mirrored here and not while the student learns: strided convolutions sample a map off its middle, so the
-    mirrored map of a picture is not the map of the mirrored picture.
+    They are mirrored here and not during training: strided convolutions sample a map off-centre, so the mirrored map of
+    a picture is not the map of the mirrored picture.
     """
     from PIL.Image import Transpose
 
-    made = [image, *(_part(image, draw) for _ in range(count - 1))]
-    return [one.transpose(Transpose.FLIP_LEFT_RIGHT) if draw.random() < 0.5 else one for one in made]
+    views = [image, *(_part(image, draw) for _ in range(count - 1))]
+    return [view.transpose(Transpose.FLIP_LEFT_RIGHT) if draw.random() < 0.5 else view for view in views]
 
 
 def _part(image: Image, draw: np.random.Generator) -> Image:
@@ -40,7 +40,7 @@ def _part(image: Image, draw: np.random.Generator) -> Image:
     height = max(1, round(image.height * min(1, side / stretch)))
     left, top = int(draw.integers(image.width - width + 1)), int(draw.integers(image.height - height + 1))
     part = image.crop((left, top, left + width, top + height))
-    if draw.random() >= _SHEER:
+    if draw.random() >= _ON_WHITE:
         return part
     room = draw.uniform(1.1, 1.8)
     ground = new("RGB", (round(width * room), round(height * room)), "white")

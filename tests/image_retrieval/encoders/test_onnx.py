@@ -106,7 +106,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_file_that_is_no_network_is_named(tmp_path):
     (tmp_path / "feed.tsv").write_text("id\ttitle\n")
-    with pytest.raises(ModelMissing, match=r"feed\.tsv is no ONNX network"):
+    with pytest.raises(ModelMissing, match=r"feed\.tsv is not an ONNX network"):
         OnnxEncoder.open(tmp_path / "feed.tsv", "x", 1)
 
 

@@ -84,7 +84,7 @@ def test_other_weights_than_the_shipped_ones_are_refused(tmp_path, monkeypatch):
     content[len(content) // 2] ^= 1
     changed.write_bytes(content)
     monkeypatch.setattr(own, "shipped", lambda: changed)
-    with pytest.raises(ModelMissing, match=rf"not the file that it should be.*not {SHA256}.*`gradients`"):
+    with pytest.raises(ModelMissing, match=rf"not the expected file.*not {SHA256}.*`gradients`"):
         own_encoder("", 1)
     changed.unlink()
     with pytest.raises(ModelMissing, match="no model file"):
@@ -97,11 +97,11 @@ def test_a_folder_of_weights_serves_and_must_state_their_digest(tmp_path):
     assert np.array_equal(encoder.encode([shirt()]), own_encoder("", 1).encode([shirt()]))
     assert encoder.version == own_encoder("", 1).version
     folder_of(tmp_path, sha256="0" * 64)
-    with pytest.raises(ModelMissing, match=r"not the file that it should be.*train-encoder"):
+    with pytest.raises(ModelMissing, match=r"not the expected file.*train-encoder"):
         own_encoder(str(made), 1)
     for text in ("{", "[]", "{}", "7"):
         (made / ABOUT).write_text(text, "utf-8")
-        with pytest.raises(ModelMissing, match="does not state the digest"):
+        with pytest.raises(ModelMissing, match="does not have the digest"):
             own_encoder(str(made), 1)
     with pytest.raises(ModelMissing, match="no model file"):
         own_encoder(str(tmp_path / "nowhere"), 1)

@@ -140,7 +140,7 @@ def test_inception_turns_its_input_to_the_scale_it_was_trained_on():
 
 @pytest.mark.parametrize("other", ["vgg16", "inception_v3"])
 def test_weights_of_another_network_are_refused(resnet, other):
-    with pytest.raises(ModelMissing, match=f"holds no weights of {other}"):
+    with pytest.raises(ModelMissing, match=f"does not contain the weights of {other}"):
         TorchvisionEncoder.open(other, str(resnet[0]), 1)
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_holds_something_else_is_named(tmp_path):
 
     path = tmp_path / "numbers.pth"
     torch.save([1, 2, 3], path)
-    with pytest.raises(ModelMissing, match=r"numbers\.pth holds no weights of resnet50"):
+    with pytest.raises(ModelMissing, match=r"numbers\.pth does not contain the weights of resnet50"):
         TorchvisionEncoder.open("resnet50", str(path), 1)
 
 

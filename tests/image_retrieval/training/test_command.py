@@ -25,7 +25,7 @@ def words(tmp_path: Path, out: str, *more: str) -> list[str]:
 
 
 def test_one_command_makes_weights_that_the_encoder_opens(tmp_path, capsys):
-    file = command.train(command.words_of(words(tmp_path, "out", "--epochs", "4")))
+    file = command.train(command.parse_arguments(words(tmp_path, "out", "--epochs", "4")))
     encoder = own_encoder(str(file.parent), 1)
     vectors = encoder.encode([drawn(np.random.default_rng(seed)) for seed in (1, 2)])
     assert vectors.shape == (2, 8 * 49)
@@ -38,7 +38,7 @@ def test_one_command_makes_weights_that_the_encoder_opens(tmp_path, capsys):
 
 def test_the_same_command_makes_the_same_file_and_another_seed_another(tmp_path):
     made = [
-        command.train(command.words_of(words(tmp_path, name, "--epochs", "1", "--seed", seed))).read_bytes()
+        command.train(command.parse_arguments(words(tmp_path, name, "--epochs", "1", "--seed", seed))).read_bytes()
         for name, seed in (("one", "7"), ("two", "7"), ("three", "8"))
     ]
     assert made[0] == made[1] != made[2]

@@ -42,11 +42,11 @@ def test_what_is_no_teacher_is_refused(tmp_path):
     file = write_teacher(tmp_path / "teacher.onnx")
     with pytest.raises(SettingsError, match=r"no output 'grid8'.*grid7, mean"):
         Teacher.open(file, 1, "grid8")
-    with pytest.raises(SettingsError, match="'mean' is no map"):
+    with pytest.raises(SettingsError, match="'mean' is not a map"):
         Teacher.open(file, 1, "mean")
     with pytest.raises(ModelMissing, match="no model file"):
         Teacher.open(tmp_path / "none.onnx", 1)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"\xff" * 40)
-    with pytest.raises(ModelMissing, match="no ONNX network"):
+    with pytest.raises(ModelMissing, match="not an ONNX network"):
         Teacher.open(broken, 1)
