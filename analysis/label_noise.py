@@ -29,8 +29,8 @@ KINDS = (
 
 same photograph: both have the same picture file, byte by byte.
 nearly the same picture and title: by the thresholds for duplicate listings (`fusion.pairs.relation`): `NEAR_PICTURE` in
-the encoder's own vectors, mean colours within `NEAR_COLOUR`, and `NEAR_TEXT` between titles without their words for colour,
-size, pattern and material.
+the encoder's own vectors, mean colours within `NEAR_COLOUR`, and `NEAR_TEXT` between titles without their words for
+colour, size, pattern and material.
 same name: a title of one group and a title of the other share a word, or two consecutive words, that no third group
 uses. For a pair of known variants, their group is split in two between the products.
 as similar as most variants: pictures (in learned spaces) and titles are each at least as close as those of half of the
