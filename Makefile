@@ -19,7 +19,7 @@ help:
 	@echo "make fuzz     10,000 broken feeds and 10,000 broken pictures, then coverage-guided fuzzing"
 	@echo "make elasticsearch  a real Elasticsearch node on this machine, without Docker (NODES=3: three; PORT=9200)"
 	@echo "make airflow  a whole Airflow on this machine with the DAGs, on the demo's catalogue (AIRFLOW_PORT=18080)"
-	@echo "make lock     resolve pyproject.toml into requirements.lock anew"
+	@echo "make lock     resolve pyproject.toml into requirements.lock again"
 
 demo: .venv/ready
 	$(BIN)/variants demo

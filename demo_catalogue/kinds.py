@@ -55,7 +55,7 @@ class Kind:
         return self.form(**parts)
 
     def resemble(self, design: Design, rng: Random) -> Design:
-        """Draws a look-alike: every measure a little off, and one part drawn anew."""
+        """Draws a look-alike: every measure a little off, and one part drawn again."""
         parts: dict[str, Any] = {}
         for name, (low, high) in self.ranges.items():
             moved = getattr(design, name) + rng.choice((-1, 1)) * rng.uniform(0.08, 0.2) * (high - low)

@@ -121,7 +121,7 @@ def covered(spans: list[tuple[float, float]]) -> float:
 
 
 def steps_seconds(store: Store) -> float:
-    """Seconds of all steps of the generation in force, as its manifest says."""
+    """Seconds of all steps of the current generation, from its manifest."""
     manifest = json.loads((store.current / "manifest.json").read_text("utf-8"))
     return float(sum(step["seconds"] for step in manifest["steps"].values()))
 

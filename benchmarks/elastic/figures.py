@@ -124,7 +124,7 @@ class Served:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class ElasticTimings:
     """All figures.
 
     Attributes:
@@ -144,12 +144,12 @@ class Measured:
     queries: int
 
 
-def tables(found: Measured) -> list[Table]:
+def tables(found: ElasticTimings) -> list[Table]:
     """The figures as a page shows them."""
     return [loading_table(found), look_up_table(found), table_3(found), figure_3(found), goal_table(found)]
 
 
-def loading_table(found: Measured) -> Table:
+def loading_table(found: ElasticTimings) -> Table:
     """What loading costs."""
     rows = []
     for (name, size), one in found.loadings.items():
@@ -179,11 +179,11 @@ def loading_table(found: Measured) -> Table:
     return Table("Loading", columns, tuple(rows), notes)
 
 
-def _quarters(found: Measured) -> str:
+def _quarters(found: ElasticTimings) -> str:
     return ", ".join(f"{mib:,.0f}" for mib in found.loadings[FLAT, found.sizes[-1]].over)
 
 
-def look_up_table(found: Measured) -> Table:
+def look_up_table(found: ElasticTimings) -> Table:
     """What look-ups cost, and what they find."""
     rows = []
     chosen = [asked for asked in found.looked if found.looked[asked].per_second]
@@ -234,7 +234,7 @@ def _alone(one: Looked) -> tuple[str, ...]:
     return f"{one.at(50):.1f}", f"{one.at(95):.1f}", served, significant(1000 / one.mean)
 
 
-def table_3(found: Measured) -> Table:
+def table_3(found: ElasticTimings) -> Table:
     """The paper's Table 3."""
     rows: list[tuple[str, ...]] = []
     for asked, one in found.looked.items():
@@ -252,7 +252,7 @@ def table_3(found: Measured) -> Table:
     return Table("The paper's Table 3: query times for different codes", columns, (*rows, *PAPER), notes)
 
 
-def figure_3(found: Measured) -> Table:
+def figure_3(found: ElasticTimings) -> Table:
     """The paper's Figure 3, as figures."""
     rows = []
     for name, size in found.loadings:
@@ -274,7 +274,7 @@ class Goal:
     holds: bool
 
 
-def goals(found: Measured) -> list[Goal]:
+def goals(found: ElasticTimings) -> list[Goal]:
     """The goals that the project set itself, beside what was measured."""
     served, size = found.served, found.sizes[-1]
     flat = found.loadings[FLAT, size]
@@ -299,7 +299,7 @@ def goals(found: Measured) -> list[Goal]:
     ]
 
 
-def _graph_goals(found: Measured) -> list[Goal]:
+def _graph_goals(found: ElasticTimings) -> list[Goal]:
     size = found.dear[-1]
     graph, flat = (found.looked[Asked(name, size)] for name in (GRAPH, FLAT))
     ratio = Spread.of(np.array(graph.per_second) / np.array(flat.per_second))
@@ -317,7 +317,7 @@ def _graph_goals(found: Measured) -> list[Goal]:
     ]
 
 
-def _filter_goals(found: Measured) -> list[Goal]:
+def _filter_goals(found: ElasticTimings) -> list[Goal]:
     made = []
     for name in dict.fromkeys(name for name, _ in found.loadings if name.startswith(f"{BITS} bits")):
         size = max(size for other, size in found.loadings if other == name)
@@ -333,7 +333,7 @@ def _filter_goals(found: Measured) -> list[Goal]:
     return made
 
 
-def goal_table(found: Measured) -> Table:
+def goal_table(found: ElasticTimings) -> Table:
     """The goals, and whether they hold."""
     rows = tuple((goal.wanted, goal.measured, "yes" if goal.holds else "NO") for goal in goals(found))
     notes = (

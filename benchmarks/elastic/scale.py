@@ -33,9 +33,9 @@ from benchmarks.elastic.figures import (
     SHORTLIST,
     TOGETHER,
     Asked,
+    ElasticTimings,
     Loading,
     Looked,
-    Measured,
     Served,
     tables,
 )
@@ -444,7 +444,7 @@ class Scale:
         return tuple(sorted({*self.sizes, *self.dear}))
 
 
-def measure(url: str, folder: Path, scale: Scale, said: Callable[[str], object] = lambda _: None) -> Measured:
+def measure(url: str, folder: Path, scale: Scale, said: Callable[[str], object] = lambda _: None) -> ElasticTimings:
     """Fills indices on the node at `url`, searches them and deletes them.
 
     Args:
@@ -469,7 +469,7 @@ def measure(url: str, folder: Path, scale: Scale, said: Callable[[str], object] 
         greatest = next(one for one in standing if one.search == "flat" and len(one.made) == len(made))
         served = serve(greatest, made.queries, scale.rounds, took)
         loadings = {(one.name, len(one.made)): one.loading for one in standing}
-    return Measured(loadings, looked, served, scale.steps, scale.dear, scale.queries)
+    return ElasticTimings(loadings, looked, served, scale.steps, scale.dear, scale.queries)
 
 
 def _timed(client: Elasticsearch, took: list[int]) -> Elasticsearch:

@@ -388,7 +388,7 @@ class Loss:
     """What codes lose against float by one measure; negative where they lose.
 
     Attributes:
-        mean: Mean over draws and queries, with its 95 % interval over groups, paired.
+        mean: Mean over draws and queries, with its 95% interval over groups, paired.
         worst: Of the draw that loses most.
     """
 
@@ -645,7 +645,7 @@ def loss_table(found: Losses) -> Table:
         rows.append((str(way), *(cell for one in lost for cell in (_spanned(one.mean), f"{one.worst:+.4f}"))))
     worst = min((lost for _, _, lost in found.bound_losses()), default=float("nan"))
     notes = (
-        "Codes less float, paired query by query; in brackets the 95 % interval over groups of the mean over draws. "
+        "Codes less float, paired query by query; in brackets the 95% interval over groups of the mean over draws. "
         "Worst: the draw that loses most.",
         f"Goal: {BOUND_BITS} bits, rescored, lose at most {MOST_LOST} of {' and '.join(BOUND_AT)}; their worst draw "
         f"of either kind: {worst:+.4f}.",
@@ -666,7 +666,7 @@ def large_table(found: Sequence[Large], count: int) -> Table:
         f"{count:,} made-up vectors that lie in dense families; means over {max(one.draws for one in found)} draws of "
         "the codes, with cells one. Shortlist: codes rescored, at least; four times k if that is more.",
         "Index recall: how much of exact search's list of this length is found. Loss: recall of variants by codes less "
-        "that by float, with its 95 % interval. ms: of one core, a query.",
+        "that by float, with its 95% interval. ms: of one core, a query.",
     )
     columns = ("codes", "shortlist", *(cell for k in LARGE_DEPTHS for cell in (f"index recall@{k}", "loss", "ms")))
     return Table(f"Rescoring among {count:,} codes", columns, tuple(rows), notes)

@@ -77,7 +77,7 @@ def main() -> None:
     read = read_feed(words.feed, Settings.read(None, feed=feed).feed)
     dealt = zip("ab", halves(read.catalogue, words.seed), strict=True)
     parts = [write_rows(read, words.folder / name, rows) for name, rows in dealt]
-    # Read anew under our own names, with a column for the seller.
+    # Read again under our own names, with a column for the seller.
     settings = Settings.read(None, feed={"groups_are_global": True}, image={"model": words.image_model})
     print(*circumstances(), "", sep="\n", flush=True)
     ways = [parts, parts[::-1]] if words.both else [parts]

@@ -154,7 +154,7 @@ def settings_for(shared: Path, fields: tuple[str, ...]) -> Settings:
 
 
 @dataclass(frozen=True)
-class Measured:
+class KnownFigures:
     """Everything measured with one kind of product text.
 
     Attributes:
@@ -172,7 +172,7 @@ class Measured:
     compared: tuple[Compared, ...]
 
 
-def measure(feed: Path, folder: Path, settings: Settings, text: str, known: Sequence[Known] = KNOWN) -> Measured:
+def measure(feed: Path, folder: Path, settings: Settings, text: str, known: Sequence[Known] = KNOWN) -> KnownFigures:
     """Measures every known figure with every way to search; encodes once, into `folder`."""
     points: list[list[OperatingPoint]] = []
     found: dict[str, Deep] = {}
@@ -190,7 +190,7 @@ def measure(feed: Path, folder: Path, settings: Settings, text: str, known: Sequ
             if name != EXACT
         ),
     )
-    return Measured(text, len(job.catalogue), len(exact.queries.rows), figures, compared)
+    return KnownFigures(text, len(job.catalogue), len(exact.queries.rows), figures, compared)
 
 
 def _retrieved(feed: Path, folder: Path, settings: Settings, search: dict[str, dict[str, Any]]) -> Job:
@@ -212,7 +212,7 @@ def _recalls(approximate: Run, exact: Run) -> tuple[float, ...]:
     return tuple(index_recall(approximate, exact, at) for at in AT)
 
 
-def figures_table(found: Measured, feed: Path) -> Table:
+def figures_table(found: KnownFigures, feed: Path) -> Table:
     """Known figures beside ours, and what approximate search loses."""
     rows = []
     for one in found.figures:
@@ -237,7 +237,7 @@ def figures_table(found: Measured, feed: Path) -> Table:
     return Table(f"Known figures, raw: texts of {found.text}", columns, tuple(rows), notes)
 
 
-def recall_table(found: Measured) -> Table:
+def recall_table(found: KnownFigures) -> Table:
     """What each approximate index finds of what exact search finds."""
     rows = tuple((one.index, *(f"{recall:.4f}" for recall in one.recalls)) for one in found.compared)
     note = "Index recall over all queries: how much of exact search's first k the index finds; not recall of variants."

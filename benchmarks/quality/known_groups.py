@@ -118,7 +118,7 @@ def table(found: Sequence[Taught], feed: Path) -> Table:
     ]
     columns = ("known groups", *(f"recall@{k}" for k in AT), *(f"step @{k}" for k in AT))
     asked = found[0].values.shape
-    note = f"{asked[0]} draws of groups from `{feed.name}`, {asked[1]:,} queries each, of groups that taught nothing."
+    note = f"{asked[0]} draws of groups from `{feed.name}`, {asked[1]:,} queries each, of held-out groups."
     return Table("Recall by the number of known groups", columns, tuple(rows), (note, "Steps are paired, 95 %."))
 
 

@@ -1,7 +1,7 @@
 """What the shipped fingerprint finds, beside those without weights and beside ready-made networks.
 
 `python -m benchmarks.quality.own_fingerprint --feed FEED --models DIR` measures recall of pictures alone, of products
-whose groups taught nothing: raw vectors, and vectors in a learned space (five folds of groups, as everywhere).
+of held-out groups: raw vectors, and vectors in a learned space (five folds of groups, as everywhere).
 `--magento` adds a Magento export, `--drawn` the demo's shoes and mugs; `--retrain` has `variants train-encoder` learn
 from one half of the feed's groups and measures on the other. Whatever is encoded is kept in `--folder`.
 """
@@ -123,7 +123,7 @@ def recall_table(found: Sequence[Found], title: str, beside: Sequence[str]) -> T
         rows.append(tuple(cells))
     columns = ["fingerprint", *(f"{kind} @{at}" for kind in ("raw", "projected") for at in AT)]
     columns += [f"{kind} @10 − {other.name}" for other in against for kind in ("raw", "projected")]
-    note = f"{len(found[0].groups):,} queries whose groups taught nothing; 95 %, by groups; differences are paired."
+    note = f"{len(found[0].groups):,} queries of held-out groups; 95% intervals over groups; differences are paired."
     return Table(title, tuple(columns), tuple(rows), (note,))
 
 

@@ -23,7 +23,8 @@ from demo_catalogue.catalogue import draw_catalogue
 from eval.metrics import judged, recall
 from fusion.merge.lists import FoldedLists
 from service.learning.held_out import candidates_of, held_out
-from service.learning.planner import BUDGETS, every_trial, plan
+from service.learning.planner import every_trial, plan
+from service.neighbours.depths import PLANNED_BUDGETS
 from service.pipeline.run import encode
 from service.runs.job import Job
 
@@ -52,7 +53,7 @@ class Judgement:
     cost: float
 
 
-def measure(job: Job, splits: int = 5, budgets: Sequence[int] = BUDGETS) -> list[Judgement]:
+def measure(job: Job, splits: int = 5, budgets: Sequence[int] = PLANNED_BUDGETS) -> list[Judgement]:
     """Plans on random halves of the known groups, and judges each plan on the other half."""
     made = []
     for split in range(splits):
@@ -128,7 +129,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         feed = words.feed or draw_catalogue(Path(name) / "drawn", groups=400).feed
         with encode(feed, words.run or Path(name) / "run", settings) as job:
-            budgets = [one for one in BUDGETS if one < len(job.catalogue)]
+            budgets = [one for one in PLANNED_BUDGETS if one < len(job.catalogue)]
             made = measure(job, words.splits, budgets)
     print(table(made, feed).text())
     by_budget = {budget: [one for one in made if one.budget == budget] for budget in budgets}

@@ -68,7 +68,7 @@ FIGURES: Mapping[str, Callable[[Precision], float]] = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class TaughtPrecision:
     """What was measured.
 
     Attributes:
@@ -94,7 +94,9 @@ class Measured:
         return below
 
 
-def measure(feed: Path, folder: Path, model: str, *, seller_column: str = "", same_seller: bool = False) -> Measured:
+def measure(
+    feed: Path, folder: Path, model: str, *, seller_column: str = "", same_seller: bool = False
+) -> TaughtPrecision:
     """Learns and measures; `folder` keeps what was encoded."""
     sections = {"image": {"model": model}, "merge": {"strategy": "fused", "n": 100}}
     read = {"seller_column": seller_column}
@@ -105,7 +107,7 @@ def measure(feed: Path, folder: Path, model: str, *, seller_column: str = "", sa
         if same_seller:
             own = Job.start(folder / "own", feed, Settings.read(None, feed=read, **sections), job.folder.work)
             found[SAME], _ = _precision(own, truth)
-    return Measured(found, pairs, len(truth.items))
+    return TaughtPrecision(found, pairs, len(truth.items))
 
 
 def _precision(job: Job, truth: Qrels) -> tuple[Precision, int]:
@@ -121,7 +123,7 @@ def _precision(job: Job, truth: Qrels) -> tuple[Precision, int]:
     return measure_precision(job, table, learned.held_out, truth), len(table)
 
 
-def tables(made: Measured) -> list[Table]:
+def tables(made: TaughtPrecision) -> list[Table]:
     """The figures as a page shows them."""
     names = list(made.found)
     rows = [

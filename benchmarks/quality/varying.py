@@ -2,7 +2,7 @@
 
 The colour column, then the pattern column, is taken from a random part of the products, or from all products of one
 seller after another. What is then told of the members of the feed's own groups is compared with what was removed.
-Filler words are found in the data: words that stand in more than half of one seller's titles. Because the feed's own
+Filler words are found in the data: words that are in more than half of one seller's titles. Because the feed's own
 fillers are no colours, two are planted: one seller's titles all end in a colour, all of another's begin with
 its name, which has a colour in it.
 """
@@ -208,7 +208,7 @@ def accuracy(experiment: Experiment) -> Table:
         "Right: the value named is the one in the column that was removed. Members of the feed's own groups alone are "
         "asked; the meaning of words is learned from the products that still have the column.",
         f"Seller or filler named: values that the column does not have and that are words of the product's seller, or "
-        f"stand in more than {FILLER_SHARE:.0%} of the seller's titles. Both must be 0.",
+        f"are in more than {FILLER_SHARE:.0%} of the seller's titles. Both must be 0.",
     )
     return Table("What is told where the column was removed", _COLUMNS, tuple(rows), notes)
 

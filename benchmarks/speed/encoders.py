@@ -151,6 +151,6 @@ def table(found: Sequence[Encoding], feed: Path) -> Table:
     notes = (
         f"Pictures and texts of `{feed.name}` on all cores, decoded before unless decoding is what is measured; an "
         "encoder fits them into its own box. Median (least–greatest) of rounds in which all were taken in turns.",
-        "× HOG's time: how much longer an item takes than with HOG, the default.",
+        "× HOG's time: how much longer an item takes than with HOG.",
     )
     return Table("Encoders", ("encoder", "items", "dimensions", "items/s", "× HOG's time"), rows, notes)

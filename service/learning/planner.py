@@ -41,9 +41,7 @@ from eval.curves import QuerySet, sweep_list
 from eval.metrics import group_numbers, product_rows
 from fusion.merge.lists import FoldedLists, QueryLists
 from fusion.merge.strategies import STRATEGIES
-
-BUDGETS = (25, 50, 100, 200, 500)
-"""Candidates per product for which every plan has an offer, besides the budget asked for."""
+from service.neighbours.depths import PLANNED_BUDGETS
 
 FEWEST_GROUPS = 30
 """With fewer known groups than this the proxy chooses."""
@@ -195,7 +193,7 @@ def standard_entries(deepest_look_up: int, fuses: bool = False) -> tuple[Entry, 
     )
 
 
-def budgets_around(asked: int, planned: Sequence[int] = BUDGETS) -> tuple[int, ...]:
+def budgets_around(asked: int, planned: Sequence[int] = PLANNED_BUDGETS) -> tuple[int, ...]:
     """The planned budgets and the one asked for, its half and its double; 0 asks for none."""
     around = {asked // 2, asked, 2 * asked} if asked else set()
     return tuple(sorted({*planned, *around} - {0}))
@@ -207,7 +205,7 @@ def plan(
     entries: Sequence[Entry] = (),
     asked: int = 0,
     *,
-    budgets: Sequence[int] = BUDGETS,
+    budgets: Sequence[int] = PLANNED_BUDGETS,
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 7,

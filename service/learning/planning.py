@@ -11,7 +11,8 @@ from candidates.qrels import Qrels
 from candidates.settings import FusedSettings
 from fusion.merge.lists import FoldedLists
 from service.learning.held_out import held_out, looked_up
-from service.learning.planner import BUDGETS, Plan, budgets_around, plan
+from service.learning.planner import Plan, budgets_around, plan
+from service.neighbours.depths import PLANNED_BUDGETS
 from service.runs.job import Job
 
 MOST_QUERIES = 2000
@@ -47,7 +48,7 @@ def planned(job: Job, asked: int, qrels: Qrels | None = None, fused: FusedSettin
         _lists(job, qrels, fused or job.fused),
         qrels,
         asked=asked,
-        budgets=[budget for budget in BUDGETS if budget in budgets] or budgets,
+        budgets=[budget for budget in PLANNED_BUDGETS if budget in budgets] or budgets,
         resamples=job.settings.evaluation.bootstrap,
         seed=job.settings.run.seed,
     )

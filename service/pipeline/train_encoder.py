@@ -56,7 +56,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Measured:
+class SpaceRecall:
     """Two fingerprints on held-out groups.
 
     Attributes:
@@ -86,7 +86,7 @@ class Trained:
 
     folder: Path
     kept: bool
-    figures: tuple[Measured, ...]
+    figures: tuple[SpaceRecall, ...]
     groups: int
     candidate: Path
 
@@ -236,7 +236,7 @@ def _judged(
     ours, trained = (_found(goods, rows, model, threads, say) for model in ("own", f"own:{candidate}"))
     asked = goods.groups[rows][_queries(goods, rows)]
     figures = tuple(
-        Measured(space, interval(mine, asked), interval(new, asked), difference(new, mine, asked))
+        SpaceRecall(space, interval(mine, asked), interval(new, asked), difference(new, mine, asked))
         for space, mine, new in zip(("raw", "projected"), ours, trained, strict=True)
     )
     kept = figures[-1].gain.low > 0

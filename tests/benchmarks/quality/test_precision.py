@@ -23,7 +23,7 @@ def test_precision_is_measured_with_and_without_what_other_sellers_know(tmp_path
 def test_figures_below_their_floor_are_named():
     pairs = pair_figures(np.array([0.9, 0.1]), np.array([-1, 1], np.int8), 1)
     groups = group_figures(np.array([0, 0, 1]), np.array([0, 1, 1]))
-    made = precision.Measured({precision.ALL: Precision(pairs, groups, {10: 0.9, 20: 1.0, 50: 1.0})}, 2, 3)
+    made = precision.TaughtPrecision({precision.ALL: Precision(pairs, groups, {10: 0.9, 20: 1.0, 50: 1.0})}, 2, 3)
     named = " ".join(made.failures)
     assert "average precision" in named
     assert "Brier skill" in named
