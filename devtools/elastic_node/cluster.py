@@ -80,10 +80,6 @@ class Cluster:
         """All addresses as ELASTICSEARCH_URL takes them."""
         return ",".join(self.urls)
 
-    def process_id(self, position: int) -> int:
-        """The process id of a node."""
-        return self._processes[position].pid
-
     def running(self, position: int) -> bool:
         """Whether a node's process lives (a paused one does)."""
         process = self._processes.get(position)

@@ -1,4 +1,4 @@
-"""Fingerprints fingerprint_recall: codes, folds and metrics against slow plain references on tiny input."""
+"""Recall of fingerprints: codes, folds and metrics against slow plain references on tiny input."""
 
 import json
 
