@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, INDEXES, alert, open_place, run_date, run_name, tell, where
+from apps.airflow.schedule import DEFAULTS, INDEXES, alert, at_times, open_place, run_date, run_name, tell, where
 
 DOCS = """
 ### Reads tonight's feed and makes it searchable
@@ -27,7 +27,7 @@ past nights, use a backfill. Clearing any task is safe: finished work is not rep
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC"),
+    schedule=at_times("0 2 * * *"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=20),

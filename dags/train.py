@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context, task
 
-from apps.airflow.schedule import DEFAULTS, MODELS, alert, open_place, run_name, tell, where
+from apps.airflow.schedule import DEFAULTS, MODELS, alert, at_times, open_place, run_name, tell, where
 
 DOCS = """
 ### Learns from known groups and from judgements
@@ -19,7 +19,7 @@ one if it is better; otherwise the task is skipped and the current model stays. 
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC"),
+    schedule=at_times("0 4 * * 0"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=20),

@@ -49,6 +49,20 @@ def test_candidates_can_be_made_at_set_times_too(bag, monkeypatch):
     assert not hasattr(bag.dags["generate_candidates"].timetable, "timetable")
 
 
+@pytest.mark.parametrize("name", ["build_indexes", "train"])
+def test_a_first_start_soon_after_the_set_time_waits_for_the_next_one(bag, monkeypatch, name):
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    chosen = bag.dags[name].timetable
+    timetable = trigger.CronTriggerTimetable(chosen.expression, timezone="UTC", run_immediately=chosen.run_immediately)
+    last_time = timetable._align_to_prev(trigger.coerce_datetime(trigger.utcnow()))
+    monkeypatch.setattr(trigger, "utcnow", lambda: last_time + timedelta(minutes=1))
+    nobody = TimeRestriction(earliest=None, latest=None, catchup=False)
+    first = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=nobody)
+    assert first.run_after > last_time
+
+
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_dag_says_what_an_operator_needs(bag, name):
     dag = bag.dags[name]

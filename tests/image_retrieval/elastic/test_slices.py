@@ -50,7 +50,7 @@ def test_a_slice_made_after_the_swap_is_in_force_too(window_of, client):
 
 def test_nothing_there_is_said(window_of):
     window = window_of()
-    with pytest.raises(RunFolderError, match="not an image index"):
+    with pytest.raises(RunFolderError, match="has no image index"):
         window.require()
     with pytest.raises(RunFolderError, match="no slices"):
         window.swap()
