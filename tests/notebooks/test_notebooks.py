@@ -200,7 +200,7 @@ def test_recall_against_cost_shows_tables_and_answers(recall):
     assert plan >= 2
     assert equal_recall >= 2
     said = answer(recall)
-    for part in ("The best at", "Text alone", "The paper's hop, in the same spaces", "as published"):
+    for part in ("The best strategy at", "Text alone", "The paper's hop in the spaces of this run", "as published"):
         assert part in said
     assert "nan" not in said
 
@@ -227,7 +227,7 @@ def test_which_fingerprint_shows_a_row_for_each_and_concludes(fingerprints, out)
     assert rows_shown(fingerprints) == [measured] * 6
     assert len(shown(fingerprints, PLOTLY)) == 3
     said = answer(fingerprints)
-    for part in ("Most variants", "Learning from known groups", "Codes of 512 bits", "Rotations"):
+    for part in ("The highest recall", "Learning from known groups", "Codes of 512 bits", "Rotations"):
         assert part in said
     assert "nan" not in said
 
@@ -257,7 +257,7 @@ def test_what_the_classifier_learned_shows_its_worst_errors_and_concludes(learne
         assert page.count("data:image/jpeg") >= 6
         assert page.count("first stage") >= 6
     said = answer(learned)
-    for part in ("Learning", "What it leans on most", "At a wanted precision", "Labels"):
+    for part in ("The first stage", "The most important evidence", "At a precision of", "Label errors"):
         assert part in said
     assert "nan" not in said
 

@@ -11,6 +11,7 @@ from demo_catalogue.catalogue import draw_catalogue
 from eval.bootstrap import Interval
 from eval.metrics import judged, recall
 from service.learning.held_out import held_out as product_lists
+from service.learning.held_out import hopped
 from service.pipeline.run import encode
 
 
@@ -49,11 +50,11 @@ def test_the_product_searches_held_out_groups_in_the_same_spaces(feed, on, tmp_p
     settings = settings.model_copy(update={"feed": settings.feed.model_copy(update={"groups_are_global": True})})
     measured = held_out.measure(on, same_seller=False)
     with encode(feed, tmp_path / "run", settings) as job:
-        product = product_lists(job)
-        hop = product.weighed(job.fused).fused_hop().top(max(AT))
-    assert product.crossed
+        found = product_lists(job).fused_with(job.fused)
+        hop = found.queries.each(hopped).top(max(AT))
+    assert found.cross_validated
     for name in ("text", "image"):
-        ours, theirs = measured.runs[ALL][name], getattr(product, name).top(max(AT))
+        ours, theirs = measured.runs[ALL][name], getattr(found.queries, name).top(max(AT))
         assert ours.queries == theirs.queries
         assert ours.whole().offsets.tolist() == theirs.whole().offsets.tolist()
         assert ours.whole().rows.tolist() == theirs.whole().rows.tolist(), name

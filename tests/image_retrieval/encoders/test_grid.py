@@ -46,7 +46,7 @@ def test_half_precision_is_averaged_in_single():
 
 @pytest.mark.parametrize("shape", [(2, 8), (2, 8, 1), (2, 8, 3, 0), (1, 2, 3, 4, 5)])
 def test_what_is_no_map_is_refused(shape):
-    with pytest.raises(SettingsError, match=r"emb1280 has the shape .*no grid 7x5 fits.*Leave @7x5 out"):
+    with pytest.raises(SettingsError, match=r"emb1280 has the shape .*averaged to a 7x5 grid. Leave out @7x5"):
         Grid(7, 5).pool(np.zeros(shape, np.float32), "emb1280")
 
 

@@ -85,7 +85,7 @@ def test_a_grid_is_part_of_the_version(tmp_path):
 
 
 def test_an_output_without_places_takes_no_grid(tmp_path):
-    with pytest.raises(SettingsError, match=r"'flat' has the shape \(1, 144\).*Leave @2x2 out"):
+    with pytest.raises(SettingsError, match=r"'flat' has the shape \(1, 144\).*Leave out @2x2"):
         tiny(tmp_path, "flat@2x2")
 
 

@@ -94,7 +94,7 @@ def test_an_unknown_layer_is_answered_with_those_like_it(mobilenet):
 
 
 def test_a_layer_without_places_takes_no_grid(mobilenet):
-    with pytest.raises(SettingsError, match=r"layer 'flatten' has the shape \(1, 1280\).*Leave @7x7 out"):
+    with pytest.raises(SettingsError, match=r"layer 'flatten' has the shape \(1, 1280\).*Leave out @7x7"):
         TorchvisionEncoder.open("mobilenet_v2#flatten@7x7", mobilenet[0], 1)
 
 
