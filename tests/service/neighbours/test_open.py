@@ -59,7 +59,7 @@ def test_an_index_that_is_not_there_is_named_and_never_built(finished, tmp_path,
     (index,) = RunFolder.existing(tmp_path / "out").root.glob(pattern)
     shutil.rmtree(index)
     before = state_of(tmp_path / "out")
-    with pytest.raises(RunFolderError, match=rf"{index.name}: this index has not been built. Run `variants run`"):
+    with pytest.raises(RunFolderError, match=rf"{index.name}: the index has not been built. Run `variants run`"):
         open_it(job)
     assert state_of(tmp_path / "out") == before
     build_it(job)
