@@ -6,7 +6,7 @@ import pytest
 from candidates.exact import ExactIndex
 from service.learning.heads import split_groups
 from service.learning.held_out import FOLDS, candidates_of, held_out, lexical_lists, looked_up
-from service.learning.taught import ingredients, taught_heads
+from service.learning.taught import ingredients, learn_with_guesses
 from service.pipeline.run import run
 from service.runs.choices import Choices
 from service.runs.job import Job
@@ -30,7 +30,7 @@ def test_the_lists_of_a_fold_are_those_of_exact_search_in_its_own_spaces(learned
     made_of, fold_of = ingredients(learned), split_groups(groups, FOLDS, learned.settings.run.seed)
     for fold in held_out(learned).queries.folds:
         (number,) = np.unique(fold_of[fold.rows])
-        heads = taught_heads(learned, made_of, np.where(fold_of == number, -1, groups).astype(np.int32)).heads
+        heads = learn_with_guesses(learned, made_of, np.where(fold_of == number, -1, groups).astype(np.int32)).heads
         vectors = heads.text.projection.apply(made_of.text)
         depth = fold.text.counts.max()
         expected = ExactIndex(vectors).search(vectors.take(fold.rows), depth + 1).excluding(fold.rows).top(depth)

@@ -131,7 +131,10 @@ def test_a_rejected_pair_is_never_in_one_group_and_is_not_suggested(many, classi
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("left_id,right_id\na,b\n", "lacks the column verdict"), ("left_id,right_id,verdict\na,b,maybe\n", "line 2: 'maybe'")],
+    [
+        ("left_id,right_id\na,b\n", "lacks the column verdict"),
+        ("left_id,right_id,verdict\na,b,maybe\n", "line 2: 'maybe'"),
+    ],
 )
 def test_judgements_that_are_none_are_one_clear_line(classified, tmp_path, content, said):
     path = tmp_path / "judgements.csv"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,6 +18,7 @@ from service.pipeline.order import STEPS
 from service.pipeline.run import run, run_into_store
 from service.runs.choices import Choices
 from service.runs.job import Job
+from service.runs.run_folder import RunFolder
 from service.runs.store import Store, run_root
 from service.steps.expand import expand as expand_step
 from tests.small_runs import small_settings
@@ -78,7 +78,7 @@ def test_a_second_run_does_nothing_again(finished, drawn):
 def copied(finished, tmp_path):
     """A copy of the finished run, to be written to."""
     shutil.copytree(finished.folder.root, tmp_path / "out")
-    return replace(finished, folder=replace(finished.folder, root=tmp_path / "out", work=tmp_path / "out" / "work"))
+    return Job(Choices(RunFolder(tmp_path / "out", tmp_path / "out" / "work"), finished.settings))
 
 
 def test_another_strategy_encodes_nothing_again(copied, drawn):
@@ -105,7 +105,7 @@ def test_the_hub_cap_counts_what_it_cut_and_siblings_eat_no_budget(copied, drawn
     assert capped.folder.require("expand").counts["cut_by_hub_cap"] > 0
     spared = run(drawn.feed, copied.folder.root, small_settings(merge={"collapse_known": True, "n": 3, "k": 0}))
     lists = read_candidates(spared.folder.candidates, spared.catalogue.axis).whole()
-    siblings = spared.qrels.judge(lists.query_rows, lists.rows) == 1
+    siblings = spared.truth("evaluation").judge(lists.query_rows, lists.rows) == 1
     strangers = np.bincount(lists.query_rows[~siblings], minlength=len(spared.catalogue))
     assert strangers.max() == 3 < lists.counts.max()
     assert len(lists.rows) < before

@@ -62,7 +62,7 @@ def test_no_picture_of_a_group_put_aside_is_learned_from(drawn, tmp_path):
 @pytest.mark.parametrize(("gain", "kept"), [(0.2, True), (-0.2, False), (0.0, False)])
 def test_what_is_better_for_certain_is_kept_and_usable(drawn, trained, tmp_path, monkeypatch, gain, kept):
     work = trained[1] / "work" / "trained"
-    goods = training._Goods(
+    goods = training._Pictures(
         (None,) * 6, np.arange(6, dtype=np.int32) // 2, np.zeros(6, np.int32), np.ones(6, bool), np.zeros(6, np.int64)
     )
     monkeypatch.setattr(training, "_queries", lambda goods, rows: np.arange(6))
